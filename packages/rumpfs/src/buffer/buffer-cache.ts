@@ -89,7 +89,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     return this.#lists.length(LIST_DIRTY.structure) + this.#lists.length(LIST_DIRTY.name);
   }
 
-  /** The number of structures and names that may be dirty before those who add to them must wait. */
+  /** The number of structures and names that may be dirty before callers that add to them wait. */
   get orderedMax(): number {
     return this.#orderedMax;
   }

@@ -1,7 +1,7 @@
 import { at, FsError } from '../errors.ts';
 import { allSet } from './bitmap.ts';
 import { changeBitmap, readyBitmap } from './bitmaps.ts';
-import type { Run } from './block-map.ts';
+import type { Run } from './run.ts';
 import type { Inode } from './inode.ts';
 import { Reservations } from './reservations.ts';
 import type { Volume } from './volume.ts';

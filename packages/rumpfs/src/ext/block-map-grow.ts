@@ -1,5 +1,6 @@
 import type { BlockAllocator } from './block-allocator.ts';
-import { branchOf, DIRECT_POINTERS, mapRun, Run, tryMap } from './block-map.ts';
+import { branchOf, DIRECT_POINTERS, mapRun, tryMap } from './block-map.ts';
+import { Run } from './run.ts';
 import { linkRun, markWritten } from './extent-grow.ts';
 import { EXTENT_BLOCKS_MAX } from './extent-node.ts';
 import type { Inode } from './inode.ts';

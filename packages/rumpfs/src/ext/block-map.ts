@@ -1,26 +1,15 @@
 import { tryMapExtents } from './extent-map.ts';
 import type { Inode } from './inode.ts';
+import type { Run } from './run.ts';
 import type { Volume } from './volume.ts';
 
 /**
- * The map of a file's blocks: by extents (`extent-map.ts`), or by pointers. Then an inode holds fifteen block pointers: twelve to the first blocks,
- * one to a block of pointers, one to a block of pointers to such blocks, and one a level deeper
- * still. A pointer of 0 is a hole: zeros that occupy nothing, at any level.
+ * The map of a file's blocks: by extents (`extent-map.ts`), or by pointers. Then an inode holds
+ * fifteen block pointers: twelve to the first blocks, one to a block of pointers, one to a block of
+ * pointers to such blocks, and one a level deeper still. A pointer of 0 is a hole: zeros that
+ * occupy nothing, at any level.
  */
 export const DIRECT_POINTERS = 12;
-
-/**
- * Adjacent logical blocks that lie side by side on the device, or a hole. Filled in by the callee.
- */
-export class Run {
-  /** The first block; 0 for a hole. */
-  block = 0;
-  count = 0;
-  /** Whether the blocks were allocated just now and hold no contents of the file yet. */
-  fresh = false;
-  /** The first block of what reads as a hole, but is allocated (an unwritten extent); else 0. */
-  unwritten = 0;
-}
 
 /** The beginning of the way to a logical block in the tree of pointers, and its continuation. */
 export interface Branch {

@@ -87,7 +87,9 @@ async function mendList(parts: Parts, nowMs: number): Promise<void> {
     volume.hypercalls.console(`${formatName}: ${mended} files without a name were freed`);
   } catch (error) {
     const { formatName } = volume.superblock;
-    volume.hypercalls.console(`${formatName}: the list of files without a name is broken: ${messageOf(error)}`);
+    volume.hypercalls.console(
+      `${formatName}: the list of files without a name is broken: ${messageOf(error)}`,
+    );
   }
 }
 

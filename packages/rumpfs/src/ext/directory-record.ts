@@ -54,8 +54,8 @@ export function bytesFor(nameLength: number): number {
 }
 
 /**
- * Reads and checks the record at `offset` of a directory's block, whose records end at `limit`; owner and logical block are for
- * the message of `Corrupt`.
+ * Reads and checks the record at `offset` of a directory's block, whose records end at `limit`;
+ * owner and logical block are for the message of `Corrupt`.
  */
 export function readRecord(
   volume: Volume,

@@ -2,7 +2,8 @@ import { textOfBytes } from '@ginit/core/file_system';
 import type { BlockBuffer } from '../buffer/block-buffer.ts';
 import { FsError } from '../errors.ts';
 import type { NodeType } from '../vnode/attributes.ts';
-import { mapRun, Run, tryMap } from './block-map.ts';
+import { mapRun, tryMap } from './block-map.ts';
+import { Run } from './run.ts';
 import { assignRun } from './block-map-grow.ts';
 import { freeBlocksFrom } from './block-map-shrink.ts';
 import { DirectoryBlocks, hasName } from './directory-block.ts';
@@ -234,7 +235,9 @@ export class Directory {
   /** Goes on without a hash tree: its blocks become free records. */
   #giveTreeUp(): void {
     if (this.#volume.superblock.checksums)
-      throw this.#volume.corrupt(`${this.#inode.name}: the root of its hash tree, in directory block 0, is wrong`);
+      throw this.#volume.corrupt(
+        `${this.#inode.name}: the root of its hash tree, in directory block 0, is wrong`,
+      );
     this.#inode.flags &= ~INODE_FLAG.directoryIndex;
   }
 

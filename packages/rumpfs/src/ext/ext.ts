@@ -114,9 +114,12 @@ async function makeVolume(recovered: Recovered, superblock: Superblock, wanted: 
   const writeable = mayWrite(recovered, superblock, wanted);
   const bufferBytes = memoryBytes - Math.floor(memoryBytes / INDEX_PART) - descriptorBytes;
   const journalled = writeable && superblock.hasJournal;
-  const cache = new BufferCache(hypercalls, superblock.blockSizeBytes, bufferBytes, {
-    ...(journalled ? { copiesPart: COPIES_PART_JOURNALLED } : {}),
-  });
+  const cache = new BufferCache(
+    hypercalls,
+    superblock.blockSizeBytes,
+    bufferBytes,
+    journalled ? { copiesPart: COPIES_PART_JOURNALLED } : {},
+  );
   const journalling = journalled ? openJournal(recovered, superblock, cache) : undefined;
   const volume = new Volume(hypercalls, superblock, cache, { writeable, journalling });
   await volume.load();

@@ -1,5 +1,5 @@
 import type { BlockAllocator } from './block-allocator.ts';
-import type { Run } from './block-map.ts';
+import type { Run } from './run.ts';
 import { EXTENT_BLOCKS_MAX, entriesOf, type ExtentEntry, UNWRITTEN_BLOCKS_MAX } from './extent-node.ts';
 import { type ExtentStep, spliceLeaf, type TreeChange } from './extent-tree.ts';
 import type { Inode } from './inode.ts';

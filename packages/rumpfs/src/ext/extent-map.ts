@@ -1,5 +1,5 @@
 import type { BlockBuffer } from '../buffer/block-buffer.ts';
-import type { Run } from './block-map.ts';
+import type { Run } from './run.ts';
 import {
   blockAt,
   checkExtentBlock,

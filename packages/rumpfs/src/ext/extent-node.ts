@@ -101,7 +101,7 @@ export function entriesOf(view: DataView): ExtentEntry[] {
   }));
 }
 
-/** Writes a whole node: into a block, or the inode's sixty bytes. `room` is for that many entries. */
+/** Writes a whole node with room for `room` entries: into a block, or the inode's sixty bytes. */
 export function writeNode(
   view: DataView,
   room: number,
@@ -160,7 +160,8 @@ function checkNode(volume: Volume, inode: Inode, view: DataView, block: number):
   const where = block === 0 ? 'extents in the inode' : `extents in block ${block}`;
   const wrong = (what: string): Error => volume.corrupt(`${inode.name}: ${where}: ${what}`);
   const count = entryCount(view);
-  if (view.getUint16(0, true) !== MAGIC) throw wrong(`magic number 0x${view.getUint16(0, true).toString(16)}`);
+  if (view.getUint16(0, true) !== MAGIC)
+    throw wrong(`magic number 0x${view.getUint16(0, true).toString(16)}`);
   if (roomOf(view) > roomIn(view.byteLength) || count > roomOf(view))
     throw wrong(`${count} entries in room for ${roomOf(view)}`);
   if (count === 0 && (block !== 0 || depthOf(view) > 0)) throw wrong('no entries');

@@ -59,12 +59,16 @@ function cutLastLeaf(
   for (const [index, entry] of entries.entries()) {
     const kept = Math.max(0, Math.min(entry.count, keep - entry.logical));
     if (kept > 0 || index < from) left.push({ ...entry, count: index < from ? entry.count : kept });
-    if (index >= from && kept < entry.count) freed.push({ first: entry.block + kept, count: entry.count - kept });
+    if (index >= from && kept < entry.count)
+      freed.push({ first: entry.block + kept, count: entry.count - kept });
   }
   const reached = entries.some(({ logical }, index) => index >= from && logical < keep);
   if (left.length > 0 || leaf.block === 0) {
     if (freed.length > 0) putEntries(volume, inode, leaf, 0, left);
-    return { freed, done: reached || left.length === 0 || left.every(({ logical, count }) => logical + count <= keep) };
+    return {
+      freed,
+      done: reached || left.every(({ logical, count }) => logical + count <= keep),
+    };
   }
   return { freed: [...freed, ...dropLeaf(volume, inode, way)], done: false };
 }

@@ -1,5 +1,5 @@
 import type { BlockAllocator } from './block-allocator.ts';
-import { Run } from './block-map.ts';
+import { Run } from './run.ts';
 import { peekNode } from './extent-map.ts';
 import {
   CHECKSUM_BYTES,
@@ -194,10 +194,10 @@ function apply({ volume, inode }: TreeChange, way: readonly ExtentStep[], plan: 
   // An entry above a node never begins behind the node's first entry.
   for (const step of way.slice(0, plan.level)) {
     if (logicalAt(step.view, step.index) <= logical) continue;
-    const entries = entriesOf(step.view).map((entry, index) =>
-      index === step.index ? { ...entry, logical } : entry,
-    );
-    putEntries(volume, inode, step, depthOf(step.view), entries);
+    const entries = entriesOf(step.view);
+    const entry = entries[step.index];
+    if (entry === undefined) continue;
+    putEntries(volume, inode, step, depthOf(step.view), entries.with(step.index, { ...entry, logical }));
   }
 }
 

@@ -1,5 +1,11 @@
 import { FsError } from '../errors.ts';
-import type { Superblock } from './superblock.ts';
+
+/** The features of a file system, as its superblock has them. */
+interface Featured {
+  readonly formatName: string;
+  readonly incompatible: number;
+  readonly readOnlyCompatible: number;
+}
 
 /*
  * The feature words of the superblock. A compatible feature may be ignored; an unknown read-only
@@ -107,7 +113,7 @@ const READ_ONLY_NAMES = new Map([
  * Refuses features with which this implementation cannot even read: `NotSupported`, with the
  * features' names.
  */
-export function requireKnownFeatures(superblock: Superblock): void {
+export function requireKnownFeatures(superblock: Featured): void {
   const unknown = superblock.incompatible & ~INCOMPATIBLE_KNOWN;
   if (unknown === 0) return;
   const names = namesOf(unknown, INCOMPATIBLE_NAMES, 'FEATURE_I');
@@ -115,7 +121,7 @@ export function requireKnownFeatures(superblock: Superblock): void {
 }
 
 /** The names of the features that forbid writing; undefined when there are none. */
-export function featuresAgainstWriting(superblock: Superblock): string | undefined {
+export function featuresAgainstWriting(superblock: Featured): string | undefined {
   const readOnly = superblock.readOnlyCompatible & ~READ_ONLY_WRITEABLE;
   const incompatible = superblock.incompatible & INCOMPATIBLE_READ_ONLY;
   const names = [
@@ -131,7 +137,8 @@ export function formatNameOf(
   incompatible: number,
   readOnlyCompatible: number,
 ): 'ext2' | 'ext3' | 'ext4' {
-  const isExt4 = (incompatible & INCOMPATIBLE_OF_EXT4) !== 0 || (readOnlyCompatible & READ_ONLY_OF_EXT4) !== 0;
+  const isExt4 =
+    (incompatible & INCOMPATIBLE_OF_EXT4) !== 0 || (readOnlyCompatible & READ_ONLY_OF_EXT4) !== 0;
   if (isExt4) return 'ext4';
   return (compatible & COMPATIBLE_FEATURE.hasJournal) !== 0 ? 'ext3' : 'ext2';
 }

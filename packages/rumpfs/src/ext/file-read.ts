@@ -1,6 +1,7 @@
 import { settleAll } from '@ginit/core/async';
 import { readRange } from '../buffer/range-io.ts';
-import { mapRun, Run, tryMap } from './block-map.ts';
+import { mapRun, tryMap } from './block-map.ts';
+import { Run } from './run.ts';
 import type { Inode } from './inode.ts';
 import type { Volume } from './volume.ts';
 

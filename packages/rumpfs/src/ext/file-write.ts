@@ -2,7 +2,8 @@ import { settleAll } from '@ginit/core/async';
 import { writeRange } from '../buffer/range-io.ts';
 import { FsError } from '../errors.ts';
 import type { BlockAllocator } from './block-allocator.ts';
-import { mapRun, Run } from './block-map.ts';
+import { mapRun } from './block-map.ts';
+import { Run } from './run.ts';
 import { assignRun } from './block-map-grow.ts';
 import { freeBlocksFrom } from './block-map-shrink.ts';
 import type { Inode } from './inode.ts';
@@ -11,8 +12,8 @@ import type { Volume } from './volume.ts';
 
 /**
  * Writes at `offset`, allocating missing blocks. Resolves to the number of bytes written, which is
- * less than given only where the space ended, or a commit of the journal waits. When it fails, the file keeps its size, and blocks
- * behind its end are given back.
+ * less than given only where the space ended, or a commit of the journal waits. When it fails, the
+ * file keeps its size, and blocks behind its end are given back.
  */
 export async function writeFile(
   volume: Volume,

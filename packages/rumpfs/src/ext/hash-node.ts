@@ -90,7 +90,7 @@ export function logicalOf(view: DataView, start: number, index: number): number 
   return view.getUint32(start + index * ENTRY_BYTES + 4, true) & BLOCK_MASK;
 }
 
-/** The index of the entry whose block has the names with that hash, or the first of these blocks. */
+/** The index of the entry for the (first) block that has the names with that hash. */
 export function searchHash(view: DataView, start: number, hash: number): number {
   let low = 1;
   let high = countOf(view, start);

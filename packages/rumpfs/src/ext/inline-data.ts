@@ -35,7 +35,8 @@ export function readInlineContent(volume: Volume, inode: Inode, view: DataView, 
 function findValue(volume: Volume, inode: Inode, view: DataView, base: number): Uint8Array {
   const first = base + BASIC_BYTES + inode.extraBytes + 4;
   const end = base + volume.superblock.inodeSizeBytes;
-  if (first + ENTRY_BYTES > end || view.getUint32(first - 4, true) !== ATTRIBUTES_MAGIC) return new Uint8Array(0);
+  if (first + ENTRY_BYTES > end || view.getUint32(first - 4, true) !== ATTRIBUTES_MAGIC)
+    return new Uint8Array(0);
   for (let entry = first; entry + ENTRY_BYTES <= end && view.getUint32(entry, true) !== 0; ) {
     const nameLength = view.getUint8(entry);
     const isData =

@@ -44,7 +44,8 @@ export function decodeInode(inode: Inode, view: DataView, base: number, superblo
   inode.flags = long(32);
   inode.sectors = decodeSectors(superblock, inode.flags, long(28), short(116));
   inode.generation = long(100);
-  inode.attributesBlock = long(104) + (superblock.has(INCOMPATIBLE_FEATURE.sixtyFourBit) ? short(118) : 0) * 2 ** 32;
+  inode.attributesBlock =
+    long(104) + (superblock.has(INCOMPATIBLE_FEATURE.sixtyFourBit) ? short(118) : 0) * 2 ** 32;
   inode.sizeBytes = long(4) + (hasSizeHigh(superblock, inode.mode) ? long(108) * 2 ** 32 : 0);
   inode.deletedTime = long(20);
   bytesOf(inode.pointers, 0).set(bytesOf(view, base + POINTERS_OFFSET));
@@ -79,7 +80,8 @@ export function encodeInode(inode: Inode, view: DataView, base: number, superblo
   encodeTime(view, base, 12, TIME_OFFSET.changed, inode.extraBytes, inode.changedMs);
   encodeTime(view, base, 16, TIME_OFFSET.modified, inode.extraBytes, inode.modifiedMs);
   encodeTime(view, base, 8, TIME_OFFSET.accessed, inode.extraBytes, inode.accessedMs);
-  if (superblock.checksums) setChecksum(view, base, inode.extraBytes, checksumOf(superblock, inode, view, base));
+  if (superblock.checksums)
+    setChecksum(view, base, inode.extraBytes, checksumOf(superblock, inode, view, base));
 }
 
 /** Clears the place of a new inode and writes the fields that are set once. */

@@ -148,14 +148,14 @@ const SHIFTS_3 = [3, 9, 11, 15];
 function mixHalfMd4(): void {
   const before = [at(state, 0), at(state, 1), at(state, 2), at(state, 3)];
   const mixed = [...before];
-  round(mixed, ORDER_1, SHIFTS_1, 0, (x, y, z) => z ^ (x & (y ^ z)));
-  round(mixed, ORDER_2, SHIFTS_2, MD4_ROUND_2, (x, y, z) => (x & y) + ((x ^ y) & z));
-  round(mixed, ORDER_3, SHIFTS_3, MD4_ROUND_3, (x, y, z) => x ^ y ^ z);
+  mixRound(mixed, ORDER_1, SHIFTS_1, 0, (x, y, z) => z ^ (x & (y ^ z)));
+  mixRound(mixed, ORDER_2, SHIFTS_2, MD4_ROUND_2, (x, y, z) => (x & y) + ((x ^ y) & z));
+  mixRound(mixed, ORDER_3, SHIFTS_3, MD4_ROUND_3, (x, y, z) => x ^ y ^ z);
   for (const [index, word] of mixed.entries()) state[index] = word + (before[index] ?? 0);
 }
 
 /** One round: each step changes one of the four words and turns them by one. */
-function round(
+function mixRound(
   mixed: number[],
   order: readonly number[],
   shifts: readonly number[],

@@ -1,4 +1,5 @@
-import { Run, tryMap } from './block-map.ts';
+import { tryMap } from './block-map.ts';
+import { Run } from './run.ts';
 import type { Inode } from './inode.ts';
 import type { Volume } from './volume.ts';
 

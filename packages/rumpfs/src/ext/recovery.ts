@@ -8,8 +8,10 @@ import { JournalSuperblock } from '../jbd2/journal-superblock.ts';
 import { replay, ReplayedIo } from '../jbd2/replay.ts';
 import { scanJournal } from '../jbd2/scan.ts';
 import type { MountOptions } from '../vnode/mount-options.ts';
-import { mapRun, Run } from './block-map.ts';
+import { mapRun } from './block-map.ts';
+import { Run } from './run.ts';
 import { featuresAgainstWriting, INCOMPATIBLE_FEATURE } from './features.ts';
+import { Groups } from './groups.ts';
 import { readInode } from './inode-table.ts';
 import { Superblock, SUPERBLOCK_BYTES, SUPERBLOCK_OFFSET } from './superblock.ts';
 import { type Journalling, Volume } from './volume.ts';
@@ -19,7 +21,7 @@ export const COPIES_PART_JOURNALLED = 5;
 /** The memory with which the journal is looked for. */
 const SEARCH_BUFFERS = 64;
 /** With fewer buffers an operation might not have room for what it changes. */
-const BUFFERS_MIN_JOURNALLED = 3 * STRUCTURES_OF_CHANGE;
+const BUFFERS_MIN_JOURNALLED = 2 * STRUCTURES_OF_CHANGE;
 /** The part of what a transaction may take that may be waiting when another operation begins. */
 const BACKLOG_PART = 2;
 
@@ -157,10 +159,10 @@ export function openJournal(
 ): Journalling {
   if (journal === undefined) throw new Error('rumpfs: broken invariant: a journal that was looked for');
   if (cache.buffersMax < BUFFERS_MIN_JOURNALLED) {
-    const needed = (BUFFERS_MIN_JOURNALLED * superblock.blockSizeBytes * 3) / 2;
+    const needed = BUFFERS_MIN_JOURNALLED * superblock.blockSizeBytes * 2 + Groups.bytesFor(superblock);
     throw new FsError(
       'NoMemory',
-      `${superblock.formatName}: to write with a journal takes at least ${needed} bytes of memory`,
+      `${superblock.formatName}: to write with a journal takes ${needed} bytes of memory`,
     );
   }
   journal.superblock.adopt({

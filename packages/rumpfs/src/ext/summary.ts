@@ -1,7 +1,23 @@
 import type { LoggedBlock, OwnStructures } from '../buffer/metadata-log.ts';
 import { at } from '../errors.ts';
-import { STATE_FLAG, SUPERBLOCK_BYTES, SUPERBLOCK_OFFSET } from './superblock.ts';
-import type { Volume } from './volume.ts';
+import type { BufferCache } from '../buffer/buffer-cache.ts';
+import type { Hypercalls } from '../hypercall/hypercalls.ts';
+import type { Groups } from './groups.ts';
+import type { PendingFrees } from './pending-frees.ts';
+import { STATE_FLAG, type Superblock, SUPERBLOCK_BYTES, SUPERBLOCK_OFFSET } from './superblock.ts';
+
+/** What is summed up. */
+interface Sources {
+  readonly hypercalls: Hypercalls;
+  readonly cache: BufferCache;
+  readonly superblock: Superblock;
+  readonly groups: Groups;
+  readonly frees: PendingFrees;
+  readonly blockSizeBytes: number;
+  readonly journalled: boolean;
+  /** Whether contradictions to the format were met. */
+  readonly damaged: boolean;
+}
 
 /**
  * The superblock and the group descriptors. They change with nearly every operation, and the
@@ -9,7 +25,7 @@ import type { Volume } from './volume.ts';
  * write-back begins, in the same turn in which it copies the bitmaps.
  */
 export class Summary implements OwnStructures {
-  readonly #volume: Volume;
+  readonly #volume: Sources;
   /** The block that holds the superblock, whole. */
   #block = new Uint8Array(0);
   #nowMs = 0;
@@ -18,7 +34,7 @@ export class Summary implements OwnStructures {
   /** Whether it has given out anything. */
   #given = false;
 
-  constructor(volume: Volume) {
+  constructor(volume: Sources) {
     this.#volume = volume;
   }
 

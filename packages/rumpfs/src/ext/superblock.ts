@@ -1,12 +1,7 @@
 import { textOfBytes } from '@ginit/core/file_system';
 import { CRC_START, crc32c } from '../checksum/crc.ts';
 import { FsError } from '../errors.ts';
-import {
-  COMPATIBLE_FEATURE,
-  formatNameOf,
-  INCOMPATIBLE_FEATURE,
-  READ_ONLY_FEATURE,
-} from './features.ts';
+import { COMPATIBLE_FEATURE, formatNameOf, INCOMPATIBLE_FEATURE, READ_ONLY_FEATURE } from './features.ts';
 
 /**
  * The superblock: 1024 bytes at byte 1024 of the device, little-endian, with copies at the start of
@@ -132,7 +127,8 @@ export class Superblock {
     this.formatName = formatNameOf(this.compatible, this.incompatible, this.readOnlyCompatible);
     const wide = this.has(INCOMPATIBLE_FEATURE.sixtyFourBit);
     this.blockSizeBytes = 1024 << logBlockSize;
-    this.blocksCount = this.#long(FIELD.blocksCount) + (wide ? this.#long(FIELD.blocksCountHigh) : 0) * 2 ** 32;
+    this.blocksCount =
+      this.#long(FIELD.blocksCount) + (wide ? this.#long(FIELD.blocksCountHigh) : 0) * 2 ** 32;
     this.inodesCount = this.#long(FIELD.inodesCount);
     this.firstDataBlock = this.#long(FIELD.firstDataBlock);
     this.blocksPerGroup = this.#long(FIELD.blocksPerGroup);

@@ -17,7 +17,13 @@ import { FsError } from '../errors.ts';
  * Source: the kernel's documentation of ext4's "Journal (jbd2)".
  */
 export const JOURNAL_MAGIC = 0xc03b_3998;
-export const BLOCK_TYPE = { descriptor: 1, commit: 2, superblock1: 3, superblock2: 4, revocation: 5 } as const;
+export const BLOCK_TYPE = {
+  descriptor: 1,
+  commit: 2,
+  superblock1: 3,
+  superblock2: 4,
+  revocation: 5,
+} as const;
 export const HEADER_BYTES = 12;
 
 export const TAG_FLAG = { escaped: 1, sameUuid: 2, last: 8 } as const;
@@ -104,9 +110,9 @@ export class JournalSuperblock {
 
   /** The names of the features, for a log. */
   get featureNames(): string {
-    return INCOMPATIBLE_NAMES.filter((name, bit) => name !== '' && (this.incompatible & (1 << bit)) !== 0).join(
-      ', ',
-    );
+    return INCOMPATIBLE_NAMES.filter(
+      (name, bit) => name !== '' && (this.incompatible & (1 << bit)) !== 0,
+    ).join(', ');
   }
 
   get blocks(): number {
@@ -219,7 +225,7 @@ export function wrong(what: string): FsError {
   return new FsError('Corrupt', `journal: ${what}`);
 }
 
-/** The checksum of a block of the journal in which the checksum itself, at `offset`, counts as 0. */
+/** The checksum of a block of the journal, in which its own field at `offset` counts as 0. */
 export function blockChecksum(seed: number, bytes: Uint8Array, offset: number): number {
   const state = crc32c(crc32c(seed, bytes, 0, offset), ZEROS, 0, 4);
   return crc32c(state, bytes, offset + 4);

@@ -63,7 +63,11 @@ export async function replay(io: BlockIo, place: JournalPlace, scan: Scan): Prom
   await place.sync();
 }
 
-async function readReplayed(place: JournalPlace, { logical, escaped }: ReplayedBlock, into: Uint8Array): Promise<void> {
+async function readReplayed(
+  place: JournalPlace,
+  { logical, escaped }: ReplayedBlock,
+  into: Uint8Array,
+): Promise<void> {
   await place.read(logical, into);
   if (escaped) new DataView(into.buffer, into.byteOffset).setUint32(0, JOURNAL_MAGIC);
 }

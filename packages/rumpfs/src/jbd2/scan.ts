@@ -214,7 +214,8 @@ function readTags(
   for (let offset = HEADER_BYTES; offset + superblock.tagBytes <= end; ) {
     const tag = readTag(superblock, view, offset);
     if (tag.block >= blocksCount) report(`block ${logical} has a tag for block ${tag.block} beyond the last`);
-    else if (place.contains(tag.block)) report(`block ${logical} has a tag for the journal's own ${tag.block}`);
+    else if (place.contains(tag.block))
+      report(`block ${logical} has a tag for the journal's own ${tag.block}`);
     tags.push(tag);
     if ((tag.flags & TAG_FLAG.last) !== 0) break;
     offset += superblock.tagBytes + ((tag.flags & TAG_FLAG.sameUuid) === 0 ? UUID_BYTES : 0);
@@ -233,7 +234,11 @@ function readTag(superblock: JournalSuperblock, view: DataView, offset: number):
     };
   }
   const high = superblock.wide ? view.getUint32(offset + 8) : 0;
-  return { block: high * 2 ** 32 + low, flags: view.getUint16(offset + 6), checksum: view.getUint16(offset + 4) };
+  return {
+    block: high * 2 ** 32 + low,
+    flags: view.getUint16(offset + 6),
+    checksum: view.getUint16(offset + 4),
+  };
 }
 
 /** The checksum that a tag has of its block, as it stands in the journal. */

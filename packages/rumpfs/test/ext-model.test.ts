@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { skipIfLong } from '../../../test/harness/long.ts';
 import { missingTools, Workshop } from './e2fsprogs.ts';
 import type { MemoryOptions } from './memory-hypercalls.ts';
 import type { Model } from './model.ts';
@@ -89,17 +90,29 @@ describe.skipIf(missingTools)(`ext2 against a model ${missingTools ?? ''}`, () =
     { title: 'a device soon full', size: '700K', args: ['-b', '1024', '-N', '24'] },
     { title: 'revision 0', size: '2M', args: ['-b', '1024', '-r', '0', '-O', 'none', '-I', '128'] },
     { title: '64 KiB blocks', size: '12M', args: ['-b', '65536', '-N', '256'] },
+    { title: 'ext3', size: '4M', args: ['-b', '1024', '-t', 'ext3', '-g', '1024', '-N', '96'] },
+    { title: 'ext4', size: '4M', args: ['-b', '1024', '-t', 'ext4', '-g', '1024', '-N', '96'] },
+    { title: 'ext4, 4 KiB blocks', size: '12M', args: ['-b', '4096', '-t', 'ext4', '-N', '64'] },
+    { title: 'ext4, no journal', size: '3M', args: ['-b', '1024', '-t', 'ext4', '-O', '^has_journal'] },
+    { title: 'ext4, no checksums', size: '4M', args: ['-b', '2048', '-t', 'ext4', '-O', '^metadata_csum'] },
   ];
+  /** Those of ext3 and ext4 that are not left to long runs, with little memory. */
+  const USUAL_JOURNALLED = ['ext3', 'ext4'];
   const ways: readonly { readonly title: string; readonly options: MemoryOptions }[] = [
     { title: 'plenty of memory', options: {} },
     { title: 'little memory, requests in random order', options: { memoryBytes: 64 * 1024, shuffleSeed: 7 } },
   ];
   for (const { title, size, args } of images) {
-    const image = missingTools === undefined ? workshop.make(size, args) : new Uint8Array(0);
+    let made: Uint8Array | undefined;
     for (const way of ways) {
-      test(`${title}, ${way.title}`, { timeout: 120_000 }, async () => {
+      const usual = USUAL_JOURNALLED.includes(title) && way.options.memoryBytes !== undefined;
+      test(`${title}, ${way.title}`, { timeout: 120_000 }, async (context) => {
+        skipIfLong(context, title.startsWith('ext') && !usual);
         const blockSize = Number(args[1]);
-        const memoryBytes = Math.max(way.options.memoryBytes ?? 4 << 20, blockSize * 56);
+        const buffersMin = title.startsWith('ext') ? 260 : 56;
+        const memoryBytes = Math.max(way.options.memoryBytes ?? 4 << 20, blockSize * buffersMin);
+        made ??= workshop.make(size, args);
+        const image = made;
         const device = image.slice();
         const property = fc.asyncProperty(
           fc.array(anyStep, { maxLength: 100, size: 'max' }),
