@@ -9,6 +9,7 @@ import { shareOut } from './budget.ts';
 import { type BypassedCache, DirectWrites } from './direct-writes.ts';
 import type { MetadataLog, OwnStructures } from './metadata-log.ts';
 import { NameOrder } from './name-order.ts';
+import { PrefetchReads, readError } from './prefetch-reads.ts';
 import { StagingPool } from './staging-pool.ts';
 import { type DirtyBuffers, WriteBack } from './write-back.ts';
 
@@ -51,6 +52,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   readonly #loading = new Map<number, Promise<BlockBuffer>>();
   readonly #slotReady = new Condition(WAITERS);
   readonly #writeBack: WriteBack;
+  readonly #ahead: PrefetchReads;
   readonly #orderedMax: number;
   #passes = 0;
   #dataFirst = false;
@@ -74,6 +76,16 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     this.#lists = new SlotLists(this.#buffersMax, LIST_COUNT);
     this.direct = new DirectWrites(this);
     this.#writeBack = new WriteBack(this, hypercalls);
+    this.#ahead = new PrefetchReads({
+      cache: this,
+      loading: this.#loading,
+      takeSlots: (count) => this.#takeSlots(count),
+      arrived: (block, buffer) => {
+        this.#install(block, buffer);
+        this.#lend(buffer);
+      },
+      failed: (buffer) => this.#free(buffer),
+    });
   }
 
   get buffersMax(): number {
@@ -234,18 +246,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
 
   /** Reads blocks ahead into free buffers; errors are told when somebody reads the blocks. */
   prefetch(first: number, count: number): void {
-    const perArea = this.staging.areaBytes / this.blockSizeBytes;
-    for (let block = first; block < first + count; ) {
-      if (this.involves(block)) {
-        block += 1;
-        continue;
-      }
-      const most = Math.min(perArea, first + count - block);
-      let length = 1;
-      while (length < most && !this.involves(block + length)) length += 1;
-      if (!this.#prefetchRun(block, length)) return;
-      block += length;
-    }
+    this.#ahead.prefetch(first, count);
   }
 
   /**
@@ -347,58 +348,6 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     }
   }
 
-  /**
-   * Starts one request for `count` blocks that nobody has; false when the buffers for it are not
-   * there.
-   */
-  #prefetchRun(first: number, count: number): boolean {
-    if (this.#lists.length(LIST_FREE) + this.#lists.length(LIST_CLEAN) < count) this.#grow();
-    if (this.#lists.length(LIST_FREE) + this.#lists.length(LIST_CLEAN) < count) return false;
-    const area = this.staging.tryTake();
-    if (area === undefined) return false;
-    const results: Deferred<BlockBuffer>[] = [];
-    const buffers: BlockBuffer[] = [];
-    for (let index = 0; index < count; index += 1) {
-      const buffer = this.#takeSlot();
-      assert(buffer !== undefined, 'a free buffer that was counted');
-      const result = deferred<BlockBuffer>();
-      result.promise.catch(() => undefined);
-      this.#loading.set(first + index, result.promise);
-      results.push(result);
-      buffers.push(buffer);
-    }
-    void this.#loadRun(first, buffers, results, area);
-    return true;
-  }
-
-  async #loadRun(
-    first: number,
-    buffers: readonly BlockBuffer[],
-    results: readonly Deferred<BlockBuffer>[],
-    area: Uint8Array,
-  ): Promise<void> {
-    const size = this.blockSizeBytes;
-    let failure: FsError | undefined;
-    try {
-      await this.bio.read(this.sectorOf(first), area.subarray(0, buffers.length * size));
-    } catch (error) {
-      failure = readError(first, error);
-    }
-    for (const [index, buffer] of buffers.entries()) {
-      this.#loading.delete(first + index);
-      if (failure === undefined) {
-        buffer.bytes.set(area.subarray(index * size, (index + 1) * size));
-        this.#install(first + index, buffer);
-        this.#lend(buffer);
-        results[index]?.resolve(buffer);
-      } else {
-        this.#free(buffer);
-        results[index]?.reject(failure);
-      }
-    }
-    this.staging.back(area);
-  }
-
   #install(block: number, buffer: BlockBuffer): void {
     assert(!this.#resident.has(block), 'one buffer a block');
     buffer.block = block;
@@ -453,6 +402,17 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     return buffer;
   }
 
+  /** That many buffers that hold nothing, if there are as many. */
+  #takeSlots(count: number): BlockBuffer[] | undefined {
+    if (this.#lists.length(LIST_FREE) + this.#lists.length(LIST_CLEAN) < count) this.#grow();
+    if (this.#lists.length(LIST_FREE) + this.#lists.length(LIST_CLEAN) < count) return undefined;
+    return Array.from({ length: count }, () => {
+      const buffer = this.#takeSlot();
+      assert(buffer !== undefined, 'a free buffer that was counted');
+      return buffer;
+    });
+  }
+
   async #waitForSlot(): Promise<BlockBuffer> {
     for (;;) {
       if (this.log !== undefined) await this.#relieve();
@@ -485,9 +445,4 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   #grow(): void {
     for (const { slot } of this.#slabs.grow()) this.#lists.putFirst(slot, LIST_FREE);
   }
-}
-
-function readError(block: number, error: unknown): FsError {
-  if (error instanceof FsError && error.code === 'Busy') return error;
-  return new FsError('InputOutput', `block ${block} cannot be read: ${messageOf(error)}`);
 }

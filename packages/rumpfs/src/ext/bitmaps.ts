@@ -30,7 +30,7 @@ export function readyBitmap(volume: Volume, kind: BitmapKind, group: number, buf
   );
 }
 
-/** Fills a bitmap that was never written: in use are only structures, and what is beyond the end. */
+/** Fills a bitmap that was never written: only structures are in use, and what is beyond it. */
 function initialise(volume: Volume, kind: BitmapKind, group: number, buffer: BlockBuffer): void {
   const { groups, cache, superblock } = volume;
   const bits = buffer.bytes.length * 8;
