@@ -71,9 +71,10 @@ const EXAMPLES = ['hello.xml', 'storage.xml', 'race/fixed.xml'];
 /** Examples that `packages/os/test/rom-scenarios.test.ts` simulates, with several seeds. */
 const ELSEWHERE = ['live-config.xml', 'roms.xml'];
 /**
- * A virtual machine, which `test/scenarios/vmm.test.ts` starts: it runs on the time of the host.
+ * Virtual machines, which run on the time of the host: `test/scenarios/vmm.test.ts` starts one, the
+ * demo the other.
  */
-const MACHINES = ['linux.xml'];
+const MACHINES = ['guest.xml', 'linux.xml'];
 /** The output of this example depends on chance, which is its purpose. */
 const RACES = ['race/race.xml'];
 

@@ -7,10 +7,10 @@ import { Mounted, pattern } from './mounting.ts';
  * Uses a damaged image in every way; anything but an FsError fails the test. True when it could be
  * mounted.
  */
-export async function exercise(image: Uint8Array): Promise<boolean> {
+export async function exerciseImage(image: Uint8Array, type: string): Promise<boolean> {
   let fs: Mounted;
   try {
-    fs = await Mounted.start(image, { memoryBytes: 256 * 1024 });
+    fs = await Mounted.start(image, { memoryBytes: 256 * 1024 }, true, type);
   } catch (error) {
     expect(error).toBeInstanceOf(FsError);
     return false;

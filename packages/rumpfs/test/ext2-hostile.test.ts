@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { FsError } from '../src/errors.ts';
 import { mountFileSystem } from '../src/file-systems.ts';
+import { exerciseImage } from './exercise.ts';
 import { missingTools, Workshop } from './e2fsprogs.ts';
-import { exercise } from './exercise.ts';
 import { MemoryHypercalls, randomFrom } from './memory-hypercalls.ts';
 import { Mounted, pattern } from './mounting.ts';
 
@@ -263,7 +263,7 @@ describe.skipIf(missingTools)(`ext2 images that lie ${missingTools ?? ''}`, () =
           random() < 0.3 ? inDirectory : (structures[Math.floor(random() * structures.length)] ?? 0);
         changed[offset] = (changed[offset] ?? 0) ^ (1 << Math.floor(random() * 8));
       }
-      mounted += (await exercise(changed)) ? 1 : 0;
+      mounted += (await exerciseImage(changed, 'ext2')) ? 1 : 0;
     }
     expect(mounted).toBeGreaterThan(200);
   });

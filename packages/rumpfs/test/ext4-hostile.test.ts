@@ -5,7 +5,7 @@
  */
 import { afterAll, describe, expect, test } from 'vitest';
 import { missingTools, Workshop } from './e2fsprogs.ts';
-import { exercise } from './exercise.ts';
+import { exerciseImage } from './exercise.ts';
 import { randomFrom } from './memory-hypercalls.ts';
 import { Mounted, pattern } from './mounting.ts';
 
@@ -81,7 +81,7 @@ describe.skipIf(missingTools)(`ext4 images that lie ${missingTools ?? ''}`, () =
             random() < 0.5 ? byte ^ (1 << Math.floor(random() * 8)) : Math.floor(random() * 256);
         }
         try {
-          mounted += (await exercise(changed)) ? 1 : 0;
+          mounted += (await exerciseImage(changed, 'ext4')) ? 1 : 0;
         } catch (error) {
           throw new Error(`round ${round}`, { cause: error });
         }

@@ -20,7 +20,7 @@ test("our devices have interrupt lines of their own, and none is that of v86's s
   const memoryBytes = V86_MEMORY.least;
   const engine = await startV86(
     { memoryBytes, ideDisks: [], media: {}, firmware: undefined },
-    { serialOutput: (byte) => (raised = byte), turn: () => {}, halted, reset: () => {} },
+    { serialOutput: (byte) => (raised = byte), turn: () => {}, halted, reset: () => {}, failed: () => {} },
   );
   const lines: number[] = [];
   for (let device = 0; device < PCI_DEVICES_MAX; device++) {

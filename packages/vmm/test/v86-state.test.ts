@@ -1,6 +1,6 @@
 /** The state of v86: a machine goes on in another engine from where it was saved. */
 import { expect, test } from 'vitest';
-import type { Engine } from '../src/engine/engine.ts';
+import type { EmbeddedEngine } from '../src/engine/engine.ts';
 import { startV86, V86_MEMORY } from '../src/engine/v86/v86-engine.ts';
 import { bootImage } from '../src/linux/boot-image.ts';
 import { readElf, readKernelFile } from '../src/linux/kernel-file.ts';
@@ -12,9 +12,9 @@ import { Program } from './tiny-guest.ts';
 class Line {
   text = '';
   readonly #waiting: (() => void)[] = [];
-  engine: Engine | undefined;
+  engine: EmbeddedEngine | undefined;
 
-  async start(): Promise<Engine> {
+  async start(): Promise<EmbeddedEngine> {
     this.engine = await startV86(
       { memoryBytes: V86_MEMORY.least, ideDisks: [], media: {}, firmware: undefined },
       {
@@ -22,6 +22,7 @@ class Line {
         turn: () => {},
         halted: () => this.#waiting.splice(0).forEach((go) => go()),
         reset: () => {},
+        failed: () => {},
       },
     );
     return this.engine;

@@ -17,6 +17,13 @@ const COPIES_MIN = 2;
  */
 const ORDERED_MIN = 8;
 
+export interface CacheOptions {
+  /** The sector where block 0 begins. */
+  readonly firstSector?: number;
+  /** The part of the memory that is for copies of structures and names. */
+  readonly copiesPart?: number;
+}
+
 /** The shares of a buffer cache's memory. */
 export interface Shares {
   /** The number of staging areas, and the bytes of each. */

@@ -5,7 +5,7 @@ import type { BlockIo, Hypercalls } from '../hypercall/hypercalls.ts';
 import { WAITERS } from '../hypercall/waiters.ts';
 import { BlockBuffer, type DirtyKind } from './block-buffer.ts';
 import { BufferSlabs } from './buffer-slabs.ts';
-import { shareOut } from './budget.ts';
+import { type CacheOptions, shareOut } from './budget.ts';
 import { type BypassedCache, DirectWrites } from './direct-writes.ts';
 import type { MetadataLog, OwnStructures } from './metadata-log.ts';
 import { NameOrder } from './name-order.ts';
@@ -19,11 +19,6 @@ const LIST_DIRTY = { data: 3, structure: 4, name: 5 } as const satisfies Record<
 const LIST_COUNT = 5;
 
 const settled = Promise.resolve();
-
-export interface CacheOptions {
-  /** The part of the memory that is for copies of structures and names. */
-  readonly copiesPart?: number;
-}
 
 /**
  * The buffer cache: blocks of the device, as many as the memory budget allows, replaced in the
@@ -45,6 +40,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   /** The log through which structures and names become durable; undefined without one. */
   log: MetadataLog | undefined = undefined;
   readonly #sectorsPerBlock: number;
+  readonly #firstSector: number;
   readonly #buffersMax: number;
   readonly #lists: SlotLists;
   readonly #slabs: BufferSlabs;
@@ -62,9 +58,10 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     hypercalls: Hypercalls,
     blockSizeBytes: number,
     memoryBytes: number,
-    { copiesPart }: CacheOptions = {},
+    { copiesPart, firstSector = 0 }: CacheOptions = {},
   ) {
     this.bio = hypercalls.bio;
+    this.#firstSector = firstSector;
     this.blockSizeBytes = blockSizeBytes;
     this.#sectorsPerBlock = blockSizeBytes / hypercalls.bio.sectorSizeBytes;
     assert(Number.isInteger(this.#sectorsPerBlock), 'a block is a whole number of sectors');
@@ -112,7 +109,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   }
 
   sectorOf(block: number): number {
-    return block * this.#sectorsPerBlock;
+    return this.#firstSector + block * this.#sectorsPerBlock;
   }
 
   /** Whether the newest content of the block may be somewhere else than on the device. */
@@ -120,7 +117,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     return this.#resident.has(block) || this.#loading.has(block);
   }
 
-  /** The block if it is in memory, without any waiting. */
+  /** The block if it is in memory. */
   peek(block: number): BlockBuffer | undefined {
     const buffer = this.#resident.get(block);
     if (buffer !== undefined && this.#lists.listOf(buffer.slot) === LIST_CLEAN) {

@@ -30,6 +30,7 @@ export const RUMPFS_CONFIG = element('config', 'Which file system, and who may s
     fs: attribute.oneOf('The format; auto: whichever is found on the device', ['auto', ...fileSystemTypes], {
       fallback: 'auto',
     }),
+    zone: attribute.text('The time zone of the times on a FAT, such as Europe/Berlin', { fallback: 'UTC' }),
     tx_buf_size: attribute.bytes('Bulk buffer of the Block session', {
       fallback: 1024 * 1024,
       min: 64 * 1024,
@@ -62,6 +63,7 @@ export async function mountFromConfig(env: MountingEnv): Promise<MountedFileSyst
     const mount = await mountFileSystem(hypercalls, config.fs, {
       writeable: mayWrite(config),
       recovery: config.recovery,
+      zone: config.zone,
     });
     return new MountedFileSystem(env, disk, mount, config.sync_interval_ms);
   } catch (error) {

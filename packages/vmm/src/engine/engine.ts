@@ -2,14 +2,17 @@
  * An engine runs one machine: processor, memory, and the devices that every PC has. The monitor
  * around it brings what comes from sessions: disks, serial lines, the kernel.
  */
+import type { FramebufferMode, Rectangle } from '@ginit/core/framebuffer';
+import type { InputEvent } from '@ginit/core/input';
 import type { MachineDrive } from '@ginit/core/machine';
 import type { GuestMemory } from '../devices/guest-memory.ts';
+import type { Picture } from '../devices/vga/picture.ts';
 import type { RegisterBlock } from '../devices/virtio/pci-transport.ts';
 import type { BootImage } from '../linux/boot-image.ts';
 import type { StateSink, StateSource } from '../state/state-stream.ts';
 
 /** The engines that there are. */
-export const ENGINE_NAMES = ['v86'] as const;
+export const ENGINE_NAMES = ['v86', 'qemu'] as const;
 /** One of `ENGINE_NAMES`. */
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
@@ -53,6 +56,21 @@ export interface MachineParts {
   /** What lies in its drives at the start. */
   readonly media: Readonly<Partial<Record<MachineDrive, Medium>>>;
   readonly firmware: Firmware | undefined;
+  /** The largest picture of its screen; missing if it has neither screen nor keyboard. */
+  readonly screen?: FramebufferMode | undefined;
+}
+
+/** The screen of a machine with its keyboard and its mouse. */
+export interface Display {
+  /** The picture as it was when `update` was called last. */
+  readonly picture: Picture;
+  /**
+   * Brings the picture up to date. The result is what has changed since the last call; nothing if
+   * nothing has.
+   */
+  update(): Rectangle | undefined;
+  /** Gives the guest what somebody does. What it cannot take now is lost. */
+  input(event: InputEvent): void;
 }
 
 /** What an engine tells the monitor. */
@@ -63,24 +81,21 @@ export interface EngineEvents {
   turn(): void;
   /** The guest has stopped its processor for good, or switched its machine off. */
   halted(): void;
-  /** The machine was reset; its processor stands still until `boot`. */
+  /** The machine was reset; its processor stands still until `boot`, if the engine has that. */
   reset(): void;
+  /** The engine has ended by itself, which no guest should be able to bring about. */
+  failed(reason: string): void;
 }
 
-/** A machine. */
+/** A machine, whichever engine runs it. */
 export interface Engine {
   readonly name: EngineName;
   /** For reports: the engine with its version. */
   readonly version: string;
-  readonly memory: GuestMemory;
-  /** Puts a device on the PCI bus. Throws `RangeError` if there is no room for it. */
-  addPciDevice(device: PciDevice): InterruptLine;
-  /**
-   * Puts a kernel into memory, and the processor at its entry. Without one, the firmware begins.
-   */
-  boot(image: BootImage | undefined): void;
+  /** Missing if the machine has none. */
+  readonly display?: Display | undefined;
   run(): void;
-  /** The processor stands still until `run`. */
+  /** The processors stand still until `run`. */
   pause(): void;
   /**
    * Writes the state of processor, memory and the engine's own devices. Only while the machine is
@@ -93,15 +108,34 @@ export interface Engine {
    */
   restore(from: StateSource): Promise<void>;
   /** Puts something else into a drive; nothing empties it. The guest notices that. */
-  changeMedium(drive: MachineDrive, medium: Medium | undefined): void;
+  changeMedium(drive: MachineDrive, medium: Medium | undefined): Promise<void>;
   /** Presses the power button; whether the guest listens to it is the result. */
-  pressPowerButton(): boolean;
-  /** Presses the reset button; the event `reset` follows. */
+  pressPowerButton(): Promise<boolean>;
+  /** Presses the reset button; the event `reset` follows before this returns. */
   reset(): void;
   /** The bytes that the serial line can take now. */
   readonly serialRoom: number;
   /** Gives bytes to the serial line of the guest; at most `serialRoom`. */
   serialInput(bytes: Uint8Array): void;
-  /** Ends the machine. */
-  close(): void;
+  /**
+   * Takes no more from the serial line of the guest, or takes it again. False if the engine cannot
+   * do that: then the machine has to be paused.
+   */
+  holdSerial(is: boolean): boolean;
+  /** Ends the machine. Settles when it asks nothing of its disks any more. */
+  close(): Promise<void>;
+}
+
+/**
+ * A machine in the thread of the component: its memory and its buses are at hand, and its devices
+ * and its kernel are put there.
+ */
+export interface EmbeddedEngine extends Engine {
+  readonly memory: GuestMemory;
+  /** Puts a device on the PCI bus. Throws `RangeError` if there is no room for it. */
+  addPciDevice(device: PciDevice): InterruptLine;
+  /**
+   * Puts a kernel into memory, and the processor at its entry. Without one, the firmware begins.
+   */
+  boot(image: BootImage | undefined): void;
 }

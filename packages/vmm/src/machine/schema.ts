@@ -6,6 +6,13 @@ const FILE = {
   file: attribute.text('Path of the file that has it, in the File_system session "files"'),
 };
 
+const MEDIUM = {
+  ...FILE,
+  label: attribute.label('Label of the Block session that has it'),
+};
+/** The widest picture of v86. */
+const DISPLAY_SIDE_MAX = 2560;
+
 /** The schema of `vmm`. */
 export const VMM_CONFIG = element('config', 'One virtual machine', {
   attributes: {
@@ -13,8 +20,8 @@ export const VMM_CONFIG = element('config', 'One virtual machine', {
       fallback: 'auto',
     }),
     on_stop: attribute.oneOf(
-      'When the component is stopped: the power button is pressed and the guest waited for, or it ends at once',
-      ['poweroff', 'kill'],
+      'When the component is stopped: the power button is pressed and waited for, the state saved, or nothing',
+      ['poweroff', 'save', 'kill'],
       { fallback: 'poweroff' },
     ),
     grace: attribute.integer('Seconds that a guest has to switch off after its power button was pressed', {
@@ -29,12 +36,40 @@ export const VMM_CONFIG = element('config', 'One virtual machine', {
       attributes: { count: attribute.integer('How many', { min: 1, fallback: 1 }) },
     }),
     element('kernel', 'A Linux kernel, which is started without a BIOS: a bzImage, or vmlinux', {
-      min: 1,
       max: 1,
       attributes: FILE,
     }),
-    element('initrd', 'The initial RAM disk of the kernel', { max: 1, attributes: FILE }),
+    element('multiboot', 'A kernel by the Multiboot specification, which is started without a BIOS', {
+      max: 1,
+      attributes: FILE,
+    }),
+    element('initrd', 'The initial RAM disk of the kernel, or a module of a Multiboot kernel', {
+      max: 1,
+      attributes: FILE,
+    }),
     element('cmdline', 'The command line of the kernel', { max: 1, text: 'required' }),
+    element('bios', "The BIOS of a machine without a kernel: bios.bin of Debian's package seabios", {
+      max: 1,
+      attributes: FILE,
+    }),
+    element('vgabios', 'The BIOS of its screen: vgabios-stdvga.bin of the same package', {
+      max: 1,
+      attributes: FILE,
+    }),
+    element('cdrom', 'A CD drive; without an attribute it is empty', { max: 1, attributes: MEDIUM }),
+    element('floppy', 'A floppy drive; without an attribute it is empty', { max: 1, attributes: MEDIUM }),
+    element('state', 'Where the state of the machine is kept when it is saved', {
+      max: 1,
+      attributes: {
+        file: attribute.text('Path of the file', { required: true }),
+        label: attribute.label('Label of the File_system session', { fallback: 'states' }),
+        restore: attribute.oneOf(
+          'Whether the machine begins with its state: never, always, or if there is one, which is removed then',
+          ['no', 'yes', 'auto'],
+          { fallback: 'no' },
+        ),
+      },
+    }),
     element('disk', 'A disk', {
       attributes: {
         label: attribute.label('Label of the Block session', { required: true }),
@@ -50,6 +85,31 @@ export const VMM_CONFIG = element('config', 'One virtual machine', {
     element('control', 'Lets `ginit vm` act on the machine, by a Machine session that is routed to ginit', {
       max: 1,
       attributes: { label: attribute.label('Label of the Machine session', { fallback: 'machine' }) },
+    }),
+    element('display', 'A screen with keyboard and mouse, at a Framebuffer and an Input session', {
+      max: 1,
+      attributes: {
+        label: attribute.label('Label of both sessions', { fallback: 'display' }),
+        framebuffer: attribute.boolean(
+          'Whether there is a Framebuffer session; `ginit vm screen` needs none',
+          {
+            fallback: true,
+          },
+        ),
+        input: attribute.boolean('Whether there is an Input session; `ginit vm type` needs none', {
+          fallback: true,
+        }),
+        width: attribute.integer('Width of the largest picture, in pixels', {
+          min: 720,
+          max: DISPLAY_SIDE_MAX,
+          fallback: 1024,
+        }),
+        height: attribute.integer('Height of the largest picture, in pixels', {
+          min: 480,
+          max: DISPLAY_SIDE_MAX,
+          fallback: 768,
+        }),
+      },
     }),
     element('serial', 'The serial line, at a Terminal session', {
       max: 1,
@@ -68,5 +128,13 @@ export interface FileConfig {
 }
 /** A `<disk>`. */
 export type DiskConfig = VmmConfig['$children']['disk'][number];
+/** A `<display>`. */
+export type DisplayConfig = NonNullable<VmmConfig['$children']['display']>;
 /** A `<control>`. */
 export type ControlConfig = NonNullable<VmmConfig['$children']['control']>;
+/** A `<cdrom>` or a `<floppy>`. */
+export interface DriveConfig extends FileConfig {
+  readonly label: string | undefined;
+}
+/** A `<state>`. */
+export type StateConfig = NonNullable<VmmConfig['$children']['state']>;

@@ -3,30 +3,42 @@
  * thread of the component. It has one processor of 32 bits. Its own devices are used as they are
  * (serial line, timers, IDE); ours are put on its PCI bus from outside.
  */
+import type { FramebufferMode } from '@ginit/core/framebuffer';
 import { V86 } from 'v86';
 import { PowerRegisters, powerState } from '../../devices/acpi/power-registers.ts';
 import { ACPI_TABLES_AT, acpiTables } from '../../devices/acpi/tables.ts';
+import { FONT, FONT_LINES } from '../../devices/vga/font.ts';
+import { GLYPH_BYTES } from '../../devices/vga/text-mode.ts';
+import { setUpTextMode } from '../../devices/vga/text-setup.ts';
 import { checkRange, type GuestMemory } from '../../devices/guest-memory.ts';
 import type { RegisterBlock } from '../../devices/virtio/pci-transport.ts';
 import type { BootImage } from '../../linux/boot-image.ts';
 import { integer, list, record, ShapeError } from '@ginit/core';
 import type { MachineDrive } from '@ginit/core/machine';
 import { StateError, type StateSink, type StateSource } from '../../state/state-stream.ts';
-import type { Engine, EngineEvents, InterruptLine, MachineParts, Medium, PciDevice } from '../engine.ts';
+import type {
+  Display,
+  EmbeddedEngine,
+  EngineEvents,
+  InterruptLine,
+  MachineParts,
+  Medium,
+  PciDevice,
+} from '../engine.ts';
 import { floppyBytes } from './floppy.ts';
 import { IdeImage } from './ide-image.ts';
 import { IdleWaits } from './idle.ts';
+import { V86Input } from './input.ts';
 import { innerParts, V86_VERSION, type V86Loop } from './internals.ts';
 import { restoreV86, saveV86 } from './saved-state.ts';
+import { V86Screen, VGA_MEMORY_BYTES_MIN, vgaMemoryBytes } from './screen.ts';
 
 /** The least and the most memory of a machine. */
 export const V86_MEMORY = { least: 16 * 1024 * 1024, most: 2047 * 1024 * 1024 } as const;
 /** The memory of a machine is a multiple of this. */
 export const V86_MEMORY_UNIT = 128 * 1024;
-/** The least that v86 takes; there is no screen to show it on. */
-const VGA_MEMORY_BYTES = 256 * 1024;
-/** What a machine takes beside the memory of its guest. */
-export const V86_DEVICE_BYTES = VGA_MEMORY_BYTES;
+/** What a machine without a screen takes beside the memory of its guest. */
+export const V86_DEVICE_BYTES = VGA_MEMORY_BYTES_MIN;
 
 /**
  * The places of our devices on the bus: each has an interrupt line of its own, because v86 does not
@@ -49,6 +61,13 @@ const MODERN_PORT = 0xe000;
 /** Where the bridge keeps the interrupt lines of its four links. */
 const LINK_REGISTERS = 0x60;
 
+/** The registers of the Bochs VBE extensions, one of which ends their graphics modes. */
+const BOCHS_INDEX = 0x1ce;
+const BOCHS_DATA = 0x1cf;
+const BOCHS_ENABLE = 4;
+const TEXT_MEMORY_BYTES = 32 * 1024;
+/** A blank, light grey on black. */
+const BLANK_CELL = [0x20, 7];
 /**
  * In which order a BIOS tries the kinds of disks, the first in the lowest digit: 1 is a floppy, 2 a
  * disk, 3 a CD.
@@ -73,7 +92,7 @@ const REGISTERS = { eax: 0, ebx: 3, esi: 6 } as const;
 const PROTECTED = 1;
 
 /** Makes a machine, whose processor does not run yet. */
-export async function startV86(parts: MachineParts, events: EngineEvents): Promise<Engine> {
+export async function startV86(parts: MachineParts, events: EngineEvents): Promise<EmbeddedEngine> {
   const images = parts.ideDisks.map((disk) => new IdeImage(disk));
   const [first, second] = images;
   const { cdrom, floppy } = parts.media;
@@ -81,7 +100,7 @@ export async function startV86(parts: MachineParts, events: EngineEvents): Promi
   const emulator = new V86({
     wasm_path: decodeURIComponent(new URL('v86.wasm', import.meta.resolve('v86')).pathname),
     memory_size: parts.memoryBytes,
-    vga_memory_size: VGA_MEMORY_BYTES,
+    vga_memory_size: vgaMemoryBytes(parts.screen),
     autostart: false,
     boot_order: floppy ? BOOT_ORDER.floppy : cdrom ? BOOT_ORDER.cdrom : BOOT_ORDER.disk,
     disable_keyboard: true,
@@ -96,8 +115,8 @@ export async function startV86(parts: MachineParts, events: EngineEvents): Promi
     ...(vgaBios ? { vga_bios: { buffer: vgaBios.slice().buffer } } : {}),
   });
   await new Promise<void>((resolve) => emulator.add_listener('emulator-ready', () => resolve()));
-  const engine = new V86Engine(emulator, images, events);
-  if (floppy) engine.changeMedium('floppy', floppy);
+  const engine = new V86Engine(emulator, images, parts.screen, events);
+  if (floppy) await engine.changeMedium('floppy', floppy);
   return engine;
 }
 
@@ -105,21 +124,28 @@ function imageFor(drive: MachineDrive, medium: Medium): IdeImage {
   return new IdeImage(medium, drive === 'floppy' ? floppyBytes(medium.sizeBytes) : medium.sizeBytes);
 }
 
-class V86Engine implements Engine {
+class V86Engine implements EmbeddedEngine {
   readonly name = 'v86';
   readonly version = `v86 ${V86_VERSION}`;
   readonly memory: GuestMemory;
+  readonly display: Display | undefined;
   readonly #emulator: V86;
   readonly #loop: V86Loop;
   readonly #waits = new IdleWaits();
   readonly #power: PowerRegisters;
   #devices = 0;
 
-  constructor(emulator: V86, images: readonly IdeImage[], events: EngineEvents) {
+  constructor(
+    emulator: V86,
+    images: readonly IdeImage[],
+    screen: FramebufferMode | undefined,
+    events: EngineEvents,
+  ) {
     this.#emulator = emulator;
     const loop = innerParts(emulator);
     const { cpu } = loop;
     this.#loop = loop;
+    this.display = screen && this.#makeDisplay(screen);
     const sizeBytes = cpu.memory_size[0] ?? 0;
     this.memory = {
       sizeBytes,
@@ -202,6 +228,7 @@ class V86Engine implements Engine {
     cpu.in_hlt[0] = 0;
     // A reset has put the processor at the beginning of the firmware.
     if (!image) return;
+    if (this.display) this.#setUpScreen();
     const acpi = acpiTables({ powerPort: POWER_PORT, powerInterrupt: POWER_INTERRUPT, slots: SLOTS });
     for (const part of [...image.parts, { address: ACPI_TABLES_AT, bytes: acpi }]) {
       const length = 'bytes' in part ? part.bytes.byteLength : part.zeroBytes;
@@ -254,7 +281,7 @@ class V86Engine implements Engine {
     }
   }
 
-  changeMedium(drive: MachineDrive, medium: Medium | undefined): void {
+  async changeMedium(drive: MachineDrive, medium: Medium | undefined): Promise<void> {
     const { cdrom, fdc } = this.#loop.cpu.devices;
     const image = medium && imageFor(drive, medium);
     this.#waits.stir();
@@ -271,7 +298,7 @@ class V86Engine implements Engine {
     }
   }
 
-  pressPowerButton(): boolean {
+  async pressPowerButton(): Promise<boolean> {
     this.#power.press();
     return this.#power.isListening;
   }
@@ -289,8 +316,46 @@ class V86Engine implements Engine {
     this.#emulator.serial_send_bytes(0, bytes);
   }
 
-  close(): void {
+  holdSerial(): boolean {
+    return false;
+  }
+
+  async close(): Promise<void> {
     this.pause();
+  }
+
+  #makeDisplay(largest: FramebufferMode): Display {
+    const { cpu } = this.#loop;
+    const screen = new V86Screen(cpu, largest);
+    const input = new V86Input(cpu.devices.ps2);
+    return {
+      get picture() {
+        return screen.picture;
+      },
+      update: () => screen.update(),
+      input: (event) => {
+        this.#waits.stir();
+        input.take(event);
+      },
+    };
+  }
+
+  /** No BIOS runs that would do this. */
+  #setUpScreen(): void {
+    const { io, devices } = this.#loop.cpu;
+    io.port_write16(BOCHS_INDEX, BOCHS_ENABLE);
+    io.port_write16(BOCHS_DATA, 0);
+    setUpTextMode({
+      read: (port) => io.port_read8(port),
+      write: (port, value) => io.port_write8(port, value),
+    });
+    for (let at = 0; at < TEXT_MEMORY_BYTES; at += 2) devices.vga.vga_memory.set(BLANK_CELL, at);
+    const characters = FONT.byteLength / FONT_LINES;
+    for (let character = 0; character < characters; character++) {
+      const glyph = FONT.subarray(character * FONT_LINES, (character + 1) * FONT_LINES);
+      devices.vga.plane2.set(glyph, character * GLYPH_BYTES);
+    }
+    devices.vga.set_font_bitmap(true);
   }
 
   #register(block: RegisterBlock, base: number, device: object): void {
