@@ -88,6 +88,7 @@ export const PACKAGES = [
     bundles: [
       'dummy',
       'dynamic_rom',
+      'framebuffer_png',
       'fs_rom',
       'fs_tool',
       'host_rom',

@@ -14,9 +14,16 @@ export class Mounted {
     this.mount = mount;
   }
 
-  static async start(image: Uint8Array, options: MemoryOptions = {}, writeable = true): Promise<Mounted> {
+  static async start(
+    image: Uint8Array,
+    options: MemoryOptions = {},
+    writeable = true,
+    type = 'ext2',
+    zone?: string,
+  ): Promise<Mounted> {
     const hypercalls = new MemoryHypercalls(image, options);
-    return new Mounted(hypercalls, await mountFileSystem(hypercalls, 'ext2', { writeable }));
+    const wishes = zone === undefined ? { writeable } : { writeable, zone };
+    return new Mounted(hypercalls, await mountFileSystem(hypercalls, type, wishes));
   }
 
   /** Unmounts. The result is the image as it is then. */

@@ -26,7 +26,9 @@ function writeText(program: Program, row: number, text: string, attribute: numbe
 
 const wordOf = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);
 
-/** Shows text, waits for a key, draws, and writes the codes of four more keys to the serial line. */
+/**
+ * Shows text, waits for a key, draws, and writes the codes of four more keys to the serial line.
+ */
 function guest(): Program {
   const program = new Program();
   writeText(program, 2, 'Hello, screen!', YELLOW_ON_BLUE);

@@ -4,7 +4,9 @@ import type { ReadPicture } from '../../../test/harness/png.ts';
 
 const FONT_FILE = new URL('../font/spleen-8x16-ibm-437.bdf', import.meta.url);
 
-/** The lines of each character in the source of the font, which is not what the monitor draws from. */
+/**
+ * The lines of each character in the source of the font, which is not what the monitor draws from.
+ */
 export function fontSource(): ReadonlyMap<number, readonly number[]> {
   const glyphs = new Map<number, readonly number[]>();
   const text = readFileSync(FONT_FILE, 'latin1');

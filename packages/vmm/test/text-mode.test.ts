@@ -13,7 +13,9 @@ test('the font is that of its source', () => {
     expect([...FONT.subarray(code * FONT_LINES, (code + 1) * FONT_LINES)]).toEqual(source.get(code));
 });
 
-/** Two cells of two lines: character 1 is a checkerboard, 0xc4 a line, in the second font all dots. */
+/**
+ * Two cells of two lines: character 1 is a checkerboard, 0xc4 a line, in the second font all dots.
+ */
 function screen(changes: Partial<TextScreen> = {}): TextScreen {
   const first = new Uint8Array(8192);
   first.set([0xaa, 0x55], 32);

@@ -34,6 +34,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   readonly direct: DirectWrites;
   readonly nameOrder = new NameOrder();
   readonly #sectorsPerBlock: number;
+  readonly #firstSector: number;
   readonly #buffersMax: number;
   readonly #lists: SlotLists;
   readonly #slabs: BufferSlabs;
@@ -45,9 +46,13 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   #passes = 0;
   #dataFirst = false;
 
-  /** @param memoryBytes the part of the budget that buffers and staging may take */
-  constructor(hypercalls: Hypercalls, blockSizeBytes: number, memoryBytes: number) {
+  /**
+   * @param memoryBytes the part of the budget that buffers and staging may take
+   * @param firstSector the sector where block 0 begins
+   */
+  constructor(hypercalls: Hypercalls, blockSizeBytes: number, memoryBytes: number, firstSector = 0) {
     this.bio = hypercalls.bio;
+    this.#firstSector = firstSector;
     this.blockSizeBytes = blockSizeBytes;
     this.#sectorsPerBlock = blockSizeBytes / hypercalls.bio.sectorSizeBytes;
     assert(Number.isInteger(this.#sectorsPerBlock), 'a block is a whole number of sectors');
@@ -75,7 +80,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   }
 
   sectorOf(block: number): number {
-    return block * this.#sectorsPerBlock;
+    return this.#firstSector + block * this.#sectorsPerBlock;
   }
 
   /** Whether the newest content of the block may be somewhere else than on the device. */

@@ -23,6 +23,7 @@ export const RUMPFS_CONFIG = element('config', 'Which file system, and who may s
     fs: attribute.oneOf('The format; auto: whichever is found on the device', ['auto', ...fileSystemTypes], {
       fallback: 'auto',
     }),
+    zone: attribute.text('The time zone of the times on a FAT, such as Europe/Berlin', { fallback: 'UTC' }),
     tx_buf_size: attribute.bytes('Bulk buffer of the Block session', {
       fallback: 1024 * 1024,
       min: 64 * 1024,
@@ -47,7 +48,10 @@ export async function mountFromConfig(env: MountingEnv): Promise<MountedFileSyst
   const disk = await BlockClient.connect(env, { args });
   const hypercalls = await hypercallsOver(env, disk);
   try {
-    const mount = await mountFileSystem(hypercalls, config.fs, { writeable: mayWrite(config) });
+    const mount = await mountFileSystem(hypercalls, config.fs, {
+      writeable: mayWrite(config),
+      zone: config.zone,
+    });
     return new MountedFileSystem(env, disk, mount, config.sync_interval_ms);
   } catch (error) {
     await disk.close().catch(() => {});

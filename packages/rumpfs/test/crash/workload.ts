@@ -70,8 +70,13 @@ export class Workload {
   }
 
   /** Mounts the disk, works and unmounts. */
-  static async run(disk: RecordedDisk, seed: number, steps: number): Promise<readonly Moment[]> {
-    const mount = await mountFileSystem(disk, 'ext2', { writeable: true });
+  static async run(
+    disk: RecordedDisk,
+    seed: number,
+    steps: number,
+    type = 'ext2',
+  ): Promise<readonly Moment[]> {
+    const mount = await mountFileSystem(disk, type, { writeable: true });
     const work = new Workload(disk, mount, seed);
     for (const directory of ['x', 'y']) {
       await mount.release(await mount.createDirectory(mount.root, directory));
