@@ -45,6 +45,7 @@ export const PACKAGES = [
           'machine',
           'terminal',
           'platform',
+          'nats',
           'testing',
           'platform/thread/component-main',
           'platform/thread/host-access/program-warden',

@@ -178,7 +178,8 @@ export class Channel implements ImportingChannel, TableChannel {
   /** Closes the channel at both ends. Every pending call rejects. */
   close(reason = 'the peer is gone', violation?: string): void {
     if (this.closed) return;
-    const gone = new PeerGone(reason);
+    // For whatever is not handed over yet.
+    const gone = new PeerGone(reason, 'no');
     this.#sender.end(gone);
     this.#carrier.close(violation !== undefined);
     this.#placed.end(gone);
