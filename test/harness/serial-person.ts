@@ -1,10 +1,8 @@
-/** Somebody who types at the serial line of a guest with BusyBox. */
+/** Somebody who talks to a guest over the socket of its serial line. */
 import { createConnection } from 'node:net';
 import { expect } from 'vitest';
 
-/** The time that it takes at most to fetch a guest. */
-export const FETCH_MS = 240_000;
-/** The time that a guest has to come up, on a machine with much else to do. */
+/** The time that a guest has for anything. */
 export const BOOT_MS = 120_000;
 
 /** A person at the serial line of a guest. */

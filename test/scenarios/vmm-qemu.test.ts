@@ -7,8 +7,9 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { GINIT, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 import { leftOut, skipIfLong } from '../harness/long.ts';
 import { missingOf, mustRun, runProgram } from '../harness/programs.ts';
-import { BOOT_MS, FETCH_MS, SerialPerson } from '../harness/serial-person.ts';
+import { BOOT_MS, SerialPerson } from '../harness/serial-person.ts';
 
+const FETCH_MS = 240_000;
 const QEMU = '/usr/bin/qemu-system-x86_64';
 const lacks =
   missingOf('apt-get', 'dpkg-deb', 'mke2fs', 'e2fsck', 'debugfs') ??

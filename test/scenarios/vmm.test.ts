@@ -8,7 +8,7 @@ import { Program } from '../../packages/vmm/test/tiny-guest.ts';
 import { GINIT, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 import { JAILABLE } from '../harness/jailable.ts';
 import { missingOf, mustRun, runProgram } from '../harness/programs.ts';
-import { BOOT_MS, FETCH_MS, SerialPerson } from '../harness/serial-person.ts';
+import { BOOT_MS, SerialPerson } from '../harness/serial-person.ts';
 
 test('a machine runs in a thread, in a process and, where there are jails, in a jail', async () => {
   using place = new Workplace();
@@ -56,6 +56,8 @@ test('a machine runs in a thread, in a process and, where there are jails, in a 
   expect((await system.finished).code).toBe(0);
   delete process.env['GINIT_RUNTIME_DIR'];
 });
+
+const FETCH_MS = 240_000;
 
 const lacks = missingOf('apt-get', 'dpkg-deb', 'mke2fs', 'e2fsck', 'debugfs');
 
