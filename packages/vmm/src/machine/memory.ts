@@ -1,8 +1,9 @@
 /**
  * The memory of a guest is the RAM quota of the monitor, less what the monitor needs itself, as
  * VirtualBox does it on Genode: its own part, the devices of the engine, and kernel and initrd,
- * which are kept for a reset of the guest. All of this is memory of V8, or of QEMU's process, which
- * no account sees; so dataspaces of its size, which nobody ever touches, are allocated in its place.
+ * which are kept for a reset of the guest. All of this is memory of V8, or of QEMU's process,
+ * which no account sees; so dataspaces of its size, which nobody ever touches, are allocated in its
+ * place.
  */
 import type { Env } from '@ginit/core';
 import type { EngineName } from '../engine/engine.ts';

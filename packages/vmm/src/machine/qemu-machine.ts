@@ -1,7 +1,7 @@
-/** The machine of the engine QEMU: kernel and initrd are files for it, and its disks are exports. */
+/** The machine of the engine QEMU: its kernel and initrd are files, and its disks exports. */
 import { assert, type Env, hasCode, RpcError } from '@ginit/core';
 import { GuestDevice } from '../engine/qemu/guest-device.ts';
-import { QemuError } from '../engine/qemu/qemu-process.ts';
+import { QemuError } from '../engine/qemu/qemu-run.ts';
 import { type QemuDiskParts, startQemu } from '../engine/qemu/qemu-engine.ts';
 import { type AcceleratorChoice, chooseAccelerator } from '../engine/qemu/speed-probe.ts';
 import { type Assembly, type AssemblyEvents, type AssemblyParts, commandLineOf } from './assembly.ts';

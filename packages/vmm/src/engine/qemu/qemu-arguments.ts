@@ -1,4 +1,4 @@
-/** The command line of QEMU for a machine. Names of files and sockets are those of its workplace. */
+/** The command line of QEMU for a machine. Files and sockets are those of its workplace. */
 
 /** The names in the workplace. */
 export const QEMU_FILES = { kernel: 'linux', initrd: 'initrd' } as const;

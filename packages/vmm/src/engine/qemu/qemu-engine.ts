@@ -10,7 +10,7 @@ import type { MachineDrive } from '@ginit/core/machine';
 import { StateError, type StateSink, type StateSource } from '../../state/state-stream.ts';
 import type { Engine, EngineEvents } from '../engine.ts';
 import { type QemuDisk, type QemuSetup, TRANSLATIONS_MEBIBYTES } from './qemu-arguments.ts';
-import { type QemuEnv, QemuError, QemuProcess, type QemuRunParts } from './qemu-process.ts';
+import { type QemuEnv, QemuError, QemuRun, type QemuRunParts } from './qemu-run.ts';
 import { QmpError, type QmpEvent } from './qmp-client.ts';
 import { type Migration, migrationEnd, receiveState, sendState } from './saved-state.ts';
 
@@ -59,7 +59,7 @@ class QemuEngine implements Engine {
   version = 'QEMU';
   readonly #parts: QemuParts;
   readonly #events: EngineEvents;
-  #process: QemuProcess | undefined;
+  #qemu: QemuRun | undefined;
   /** The guest has switched the machine off. */
   #isOff = false;
   #serialIsHeld = false;
@@ -84,12 +84,12 @@ class QemuEngine implements Engine {
       setup: { ...setup, disks, hasInitrd: initrd !== undefined, awaitsState },
       devices: new Map(disks.map(({ name, device }) => [name, device])),
     };
-    this.#process = await QemuProcess.start(run, {
+    this.#qemu = await QemuRun.start(run, {
       event: (event) => this.#event(event),
       serial: (bytes) => this.#serialOutput(bytes),
       ended: (reason) => this.#ended(reason),
     });
-    this.version = `QEMU ${this.#process.version}`;
+    this.version = `QEMU ${this.#qemu.version}`;
   }
 
   run(): void {
@@ -112,7 +112,7 @@ class QemuEngine implements Engine {
 
   /** QEMU takes a state only as the first thing that it does, so it is started once more. */
   async restore(from: StateSource): Promise<void> {
-    await this.#process?.close();
+    await this.#qemu?.close();
     await this.start(true);
     await asStateError(() => receiveState(this.#migration(), from));
   }
@@ -149,7 +149,7 @@ class QemuEngine implements Engine {
       this.#events.turn();
     };
     // A line that breaks ends with its QEMU, of which is told.
-    this.#process?.serialInput(bytes.slice()).then(taken, () => {});
+    this.#qemu?.serialInput(bytes.slice()).then(taken, () => {});
   }
 
   holdSerial(is: boolean): boolean {
@@ -161,11 +161,11 @@ class QemuEngine implements Engine {
   async close(): Promise<void> {
     this.#isOff = true;
     this.holdSerial(false);
-    await this.#process?.close();
+    await this.#qemu?.close();
   }
 
-  #running(): QemuProcess {
-    if (this.#process && !this.#isOff) return this.#process;
+  #running(): QemuRun {
+    if (this.#qemu && !this.#isOff) return this.#qemu;
     throw new QemuError('the machine is off');
   }
 
@@ -176,7 +176,7 @@ class QemuEngine implements Engine {
   }
 
   #command(command: 'cont' | 'stop' | 'system_reset'): void {
-    this.#process?.control.execute(command).catch((error: unknown) => {
+    this.#qemu?.control.execute(command).catch((error: unknown) => {
       if (!(error instanceof QmpError)) throw error;
       // Its end is told by the end of the process.
       if (error.code === 'Refused') this.#events.failed(`QEMU refuses "${command}": ${error.message}`);
@@ -189,7 +189,9 @@ class QemuEngine implements Engine {
     while (this.#serialIsHeld) await this.#serialGoesOn.wait();
   }
 
-  /** States are not followed: after `stop` and a reset QEMU says "prelaunch" of a machine that ran. */
+  /**
+   * States are not followed: after `stop` and a reset QEMU says "prelaunch" of a machine that ran.
+   */
   #event(event: QmpEvent): void {
     const { name, data } = event;
     const end = migrationEnd(event);
@@ -220,7 +222,7 @@ async function asStateError(work: () => Promise<unknown>): Promise<void> {
  * Whether the guest wants to hear of its power button. No command of QMP tells that, but QEMU's
  * monitor for people reads the register of the machine.
  */
-async function listensToPowerButton(control: QemuProcess['control']): Promise<boolean> {
+async function listensToPowerButton(control: QemuRun['control']): Promise<boolean> {
   const text = await control.execute('human-monitor-command', {
     'command-line': `i /h 0x${POWER_ENABLE_PORT.toString(16)}`,
   });

@@ -2,9 +2,9 @@
  * The client of QMP, QEMU's control protocol: a JSON object a line. The server greets; after
  * `qmp_capabilities` it takes commands, which have an `id`, and answers each by that. Between the
  * answers come events: an event that a command brings about (STOP, RESUME, POWERDOWN) comes before
- * the answer. A guest that has broken into QEMU could write anything here, so lines are bounded, and
- * whatever is not in the protocol ends the connection. (Source: docs/interop/qmp-spec.txt of QEMU
- * 7.2.)
+ * the answer. A guest that has broken into QEMU could write anything here, so lines are bounded,
+ * and whatever is not in the protocol ends the connection. (Source: docs/interop/qmp-spec.txt of
+ * QEMU 7.2.)
  */
 import { isRecord } from '@ginit/core';
 import { type Deferred, quietDeferred } from '@ginit/core/async';

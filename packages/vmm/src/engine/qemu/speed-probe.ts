@@ -71,16 +71,16 @@ export async function measureSpeed(
     const file = await workplace.directory.openFile(BIOS, 'rw', { create: true });
     await file.write(probeBios(), 0);
     await file.close();
-    const process = await workplace.run(
+    const running = await workplace.run(
       [
         ['-nodefaults', '-no-user-config', '-machine', 'pc', '-accel', accelerator],
         ['-bios', BIOS, '-display', 'none', '-nic', 'none', '-serial', 'stdio'],
         ['-device', 'isa-debug-exit,iobase=0xf4'],
       ].flat(),
     );
-    if (!(await Promise.race([letter(process), late]))) return 0;
+    if (!(await Promise.race([letter(running), late]))) return 0;
     const startUs = await timer.elapsedUs();
-    if (!(await Promise.race([letter(process), late]))) return 0;
+    if (!(await Promise.race([letter(running), late]))) return 0;
     return LOOP_INSTRUCTIONS / Math.max(1, (await timer.elapsedUs()) - startUs);
   } finally {
     cancel();

@@ -16,7 +16,7 @@ import { DiskServer } from './disk-server.ts';
 import { QEMU_FILES, QEMU_SOCKETS, qemuArguments, type QemuSetup } from './qemu-arguments.ts';
 import { QmpClient, QmpError, type QmpEvent } from './qmp-client.ts';
 
-/** The time that QEMU has to come up; it takes a tenth of a second on a machine with nothing else. */
+/** The time that QEMU has to come up; on a machine with nothing else it takes 0.1 s. */
 const START_MS = 60_000;
 /** The time that QEMU has to end when it is told to, before it is killed. */
 const QUIT_MS = 2000;
@@ -56,21 +56,21 @@ export class QemuError extends Error {
 }
 
 /** A QEMU that runs. */
-export class QemuProcess {
+export class QemuRun {
   readonly control: QmpClient;
   readonly version: string;
   readonly workplace: HostWorkplace;
   readonly #env: QemuEnv;
-  readonly #process: HostProcess;
+  readonly #program: HostProcess;
   readonly #disks: DiskServer;
   readonly #serial: HostConnection | undefined;
   #closed: Promise<void> | undefined;
 
   /** Starts QEMU. Rejects with `QemuError`, or with `HostError` if the program cannot be run. */
-  static async start(parts: QemuRunParts, events: QemuRunEvents): Promise<QemuProcess> {
+  static async start(parts: QemuRunParts, events: QemuRunEvents): Promise<QemuRun> {
     const workplace = await parts.env.host.workplace(parts.program);
     try {
-      return await QemuProcess.#startIn(workplace, parts, events);
+      return await QemuRun.#startIn(workplace, parts, events);
     } catch (error) {
       await workplace.close();
       throw error;
@@ -81,7 +81,7 @@ export class QemuProcess {
     workplace: HostWorkplace,
     { env, program, setup, kernel, initrd, devices }: QemuRunParts,
     events: QemuRunEvents,
-  ): Promise<QemuProcess> {
+  ): Promise<QemuRun> {
     await writeFile(workplace, QEMU_FILES.kernel, kernel);
     if (initrd) await writeFile(workplace, QEMU_FILES.initrd, initrd);
     const control = await workplace.listen(QEMU_SOCKETS.control);
@@ -92,10 +92,10 @@ export class QemuProcess {
       devices,
       (text) => (fault ??= text),
     );
-    const process = await workplace.run(qemuArguments(setup));
-    const lastWords = wordsOf(process);
+    const running = await workplace.run(qemuArguments(setup));
+    const lastWords = wordsOf(running);
     const reason = async (): Promise<string> =>
-      fault ?? describeEnd(program, await process.ended, await lastWords);
+      fault ?? describeEnd(program, await running.ended, await lastWords);
     // A QEMU that cannot start says why, and ends.
     const early = reason().then((text): never => {
       throw new QemuError(text);
@@ -116,20 +116,20 @@ export class QemuProcess {
     );
     inTimeAtAll();
     await Promise.all([control, serial].map((listener: HostListener | undefined) => listener?.close()));
-    const running = new QemuProcess({
+    const run = new QemuRun({
       env,
       control: client,
       version: await client.version,
       workplace,
-      process,
+      running,
       disks,
       serial: line,
     });
     void reason().then((text) => {
-      if (!running.#closed) events.ended(text);
+      if (!run.#closed) events.ended(text);
     });
     if (line) void readSerial(line, events.serial);
-    return running;
+    return run;
   }
 
   private constructor(parts: {
@@ -137,7 +137,7 @@ export class QemuProcess {
     readonly control: QmpClient;
     readonly version: string;
     readonly workplace: HostWorkplace;
-    readonly process: HostProcess;
+    readonly running: HostProcess;
     readonly disks: DiskServer;
     readonly serial: HostConnection | undefined;
   }) {
@@ -145,7 +145,7 @@ export class QemuProcess {
     this.control = parts.control;
     this.version = parts.version;
     this.workplace = parts.workplace;
-    this.#process = parts.process;
+    this.#program = parts.running;
     this.#disks = parts.disks;
     this.#serial = parts.serial;
   }
@@ -163,7 +163,7 @@ export class QemuProcess {
 
   async #close(): Promise<void> {
     this.control.execute('quit').catch(() => {});
-    await Promise.race([this.#process.ended, this.#env.timer.sleep(QUIT_MS).catch(() => {})]);
+    await Promise.race([this.#program.ended, this.#env.timer.sleep(QUIT_MS).catch(() => {})]);
     await this.workplace.close();
     await this.control.close();
     await this.#serial?.close();
