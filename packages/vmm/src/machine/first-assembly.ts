@@ -16,7 +16,7 @@ import { chooseEngine } from './choose-engine.ts';
 import { assembleQemu } from './qemu-machine.ts';
 import { assembleV86 } from './v86-machine.ts';
 
-/** What it is. */
+/** The machine, and what belongs to it. */
 export interface FirstAssembly {
   readonly assembly: Assembly;
   /** Why it has this engine. */
@@ -66,7 +66,7 @@ export async function assembleFirst(
     await saving.restoreMedia();
     const assembly = await assemble();
     await saving.restore(assembly);
-    // Whoever goes on from a state writes to its disks, so that it is of no use any more.
+    // The guest writes to its disks from now on, so the state is of no use any more.
     if (state.restore === 'auto') await place.remove();
     return { assembly, why, drives, saving, restored: state.file };
   } catch (error) {
