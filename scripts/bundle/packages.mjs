@@ -103,7 +103,16 @@ export const PACKAGES = [
     ].map((name) => ({ entries: () => [`${name}/main`] })),
   },
   { directory: 'blockcache', name: '@ginit/blockcache', bundles: [{ entries: () => ['main'] }] },
-  { directory: 'vmm', name: '@ginit/vmm', bundles: [{ entries: () => ['main'] }] },
+  {
+    directory: 'vmm',
+    name: '@ginit/vmm',
+    // Libraries beside the small components, which are no components themselves.
+    inlined: {
+      '@ginit/os/lib/png': '@ginit/os/dist/lib/png.js',
+      '@ginit/os/lib/9p/index': '@ginit/os/dist/lib/9p/index.js',
+    },
+    bundles: [{ entries: () => ['main'] }],
+  },
   { directory: 'rumpfs', name: '@ginit/rumpfs', bundles: [{ entries: () => ['main'] }] },
   {
     directory: 'init',

@@ -1,5 +1,5 @@
 /** The shared folders of a machine: File_system sessions, which the guest mounts by 9P. */
-import { type Env, hasCode } from '@ginit/core';
+import type { Env } from '@ginit/core';
 import { FileSystemClient } from '@ginit/core/file_system';
 import { NinePServer } from '@ginit/os/lib/9p/index';
 import { PciTransport } from '../devices/virtio/pci-transport.ts';
@@ -26,7 +26,11 @@ export interface OpenShare {
 export async function openShares(
   env: Pick<Env, 'connect' | 'close'>,
   configs: readonly SharedConfig[],
+  devicesMax: number,
 ): Promise<OpenShare[]> {
+  const tooMany = configs[devicesMax];
+  if (tooMany)
+    throw tooMany.$node.errorAt('a machine has at most four virtio disks and shared folders', 'label');
   const shares: OpenShare[] = [];
   for (const config of configs) {
     const { label, tag = label, writeable, $node: node } = config;
@@ -44,15 +48,15 @@ export async function openShares(
 /** What a shared folder tells of itself. */
 export interface ShareEvents {
   readonly broken: (reason: string) => void;
-  readonly lost: (error: unknown) => void;
+  readonly lost: (reason: string) => void;
 }
 
-/** Puts a shared folder on the bus of a machine. The result resets it, as the machine does. */
+/** Puts a shared folder on the bus of a machine. */
 export function addShare(
   engine: EmbeddedEngine,
   { tag, files, config }: OpenShare,
   events: ShareEvents,
-): () => void {
+): PciTransport {
   const { uid, gid, chown, writeable } = config;
   const options = {
     uid,
@@ -66,7 +70,7 @@ export function addShare(
   const device = new SharedFolderDevice(tag, () => new NinePServer(files, options), engine.memory, queue, {
     interrupt: () => transport.interrupt(),
     fail: (reason) => transport.fail(reason),
-    lost: events.lost,
+    lost: (error) => events.lost(error instanceof Error ? error.message : String(error)),
   });
   const transport: PciTransport = new PciTransport(device, queue, {
     raiseInterrupt: () => line.raise(),
@@ -79,10 +83,5 @@ export function addShare(
     modern: transport.modern,
     configSpace: (place) => transport.configSpace(place),
   });
-  return () => transport.reset();
-}
-
-/** Whether a share is lost, and not only one request of it. */
-export function isLost(error: unknown): boolean {
-  return hasCode(error, 'PeerGone') || hasCode(error, 'Revoked');
+  return transport;
 }

@@ -26,7 +26,7 @@ export interface GuestPackage {
 export const RELEASE = 'bookworm';
 
 /** Grows when what is made of the packages changes. */
-export const RECIPE = 2;
+export const RECIPE = 3;
 
 /** All guests. */
 export const GUESTS: readonly Guest[] = [

@@ -3,7 +3,14 @@
  * (Linux, `net/9p/trans_virtio.c`; the tag of the mount stands in the configuration). A request has
  * the message in what the device reads, and room for the answer in what it writes.
  */
-import { gather, GuestFault, type GuestMemory, scatter, sliceSegments, totalLength } from '../guest-memory.ts';
+import {
+  gather,
+  GuestFault,
+  type GuestMemory,
+  scatter,
+  sliceSegments,
+  totalLength,
+} from '../guest-memory.ts';
 import { FEATURE, type VirtioDevice } from './device.ts';
 import type { DescriptorChain, SplitQueue } from './split-queue.ts';
 
@@ -74,6 +81,10 @@ export class SharedFolderDevice implements VirtioDevice {
     for (let chain = this.#queue.take(); chain; chain = this.#queue.take()) void this.#serve(chain);
   }
 
+  resumed(): void {
+    this.notified();
+  }
+
   reset(): void {
     this.#generation++;
     const before = this.#server;
@@ -92,7 +103,8 @@ export class SharedFolderDevice implements VirtioDevice {
       });
       if (generation !== this.#generation) return;
       const room = totalLength(chain.writable);
-      if (answer.byteLength > room) throw new GuestFault(`an answer of ${answer.byteLength} bytes has room for ${room}`);
+      if (answer.byteLength > room)
+        throw new GuestFault(`an answer of ${answer.byteLength} bytes has room for ${room}`);
       scatter(this.#memory, sliceSegments(chain.writable, 0, answer.byteLength), answer);
       if (this.#queue.complete(chain, answer.byteLength)) this.#host.interrupt();
     } catch (error) {
