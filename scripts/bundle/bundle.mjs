@@ -103,11 +103,8 @@ function leaveOutside(dist, { outside, inlined = {} }) {
       if (importer === undefined) return null;
       if (Object.hasOwn(inlined, specifier))
         return realpathSync(join(dist, '../node_modules', inlined[specifier]));
-      // Packages that are inlined bring along what they import, but for packages of ours.
-      if (!importer.startsWith(dist)) {
-        const own = specifier.startsWith('node:') ? specifier : bundledSpecifier(specifier);
-        return own === undefined ? null : { id: own, external: true };
-      }
+      // Packages that are inlined bring along what they import.
+      if (!importer.startsWith(dist)) return null;
       if (!specifier.startsWith('.')) return { id: bundledSpecifier(specifier) ?? specifier, external: true };
       const module = moduleOf(dist, join(dirname(importer), specifier));
       return outside?.test(module) ? { id: `${BUNDLE_ROOT}../dist/${module}.js`, external: true } : null;

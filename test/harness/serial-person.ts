@@ -1,15 +1,16 @@
-/** Somebody at the serial line of a guest, who types commands and reads what they write. */
+/** Somebody who talks to a guest over the socket of its serial line. */
 import { createConnection } from 'node:net';
 import { expect } from 'vitest';
+
+/** The time that a guest has for anything. */
+export const BOOT_MS = 120_000;
 
 /** A person at the serial line of a guest. */
 export class SerialPerson {
   seen = '';
   readonly #socket;
-  readonly #timeoutMs: number;
 
-  constructor(path: string, timeoutMs: number) {
-    this.#timeoutMs = timeoutMs;
+  constructor(path: string) {
     this.#socket = createConnection(path);
     this.#socket.setEncoding('utf8').on('data', (text: string) => (this.seen += text));
   }
@@ -26,7 +27,7 @@ export class SerialPerson {
   }
 
   async until(pattern: RegExp): Promise<void> {
-    await expect.poll(() => this.seen, { timeout: this.#timeoutMs, interval: 50 }).toMatch(pattern);
+    await expect.poll(() => this.seen, { timeout: BOOT_MS, interval: 50 }).toMatch(pattern);
   }
 
   type(text: string): void {

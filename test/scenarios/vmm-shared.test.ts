@@ -9,10 +9,9 @@ import { GINIT, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 import { skipIfLong } from '../harness/long.ts';
 import { readPng } from '../harness/png.ts';
 import { missingOf, mustRun, runProgram } from '../harness/programs.ts';
-import { SerialPerson } from '../harness/serial-person.ts';
+import { BOOT_MS, SerialPerson } from '../harness/serial-person.ts';
 
 const FETCH_MS = 240_000;
-const BOOT_MS = 120_000;
 const lacks = missingOf('apt-get', 'dpkg-deb', 'mke2fs', 'e2fsck', 'debugfs');
 
 const CONFIG = systemConfig(`
@@ -67,7 +66,7 @@ test.skipIf(lacks !== undefined)(
     try {
       const system = new GinitRun(['config.xml'], place.directory, GINIT, '', BOOT_MS);
       await system.until('1 processor');
-      const person = new SerialPerson(place.path('serial.sock'), BOOT_MS);
+      const person = new SerialPerson(place.path('serial.sock'));
       expect(await person.run('mount -t 9p')).toMatch(/data on \/shared\/data type 9p/);
       await person.run('cd /shared/data; mkdir -p dir; echo hello > dir/file; ln -s dir/file link');
       await person.run('dd if=/dev/urandom of=noise bs=100k count=30 2> /dev/null; mv dir moved; sync');

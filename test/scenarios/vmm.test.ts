@@ -8,7 +8,7 @@ import { Program } from '../../packages/vmm/test/tiny-guest.ts';
 import { GINIT, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 import { JAILABLE } from '../harness/jailable.ts';
 import { missingOf, mustRun, runProgram } from '../harness/programs.ts';
-import { SerialPerson } from '../harness/serial-person.ts';
+import { BOOT_MS, SerialPerson } from '../harness/serial-person.ts';
 
 test('a machine runs in a thread, in a process and, where there are jails, in a jail', async () => {
   using place = new Workplace();
@@ -58,7 +58,6 @@ test('a machine runs in a thread, in a process and, where there are jails, in a 
 });
 
 const FETCH_MS = 240_000;
-const BOOT_MS = 120_000;
 
 const lacks = missingOf('apt-get', 'dpkg-deb', 'mke2fs', 'e2fsck', 'debugfs');
 
@@ -112,7 +111,7 @@ test.skipIf(lacks !== undefined)(
     );
     const system = new GinitRun(['config.xml'], place.directory, GINIT, '', BOOT_MS);
     await system.until('1 processor');
-    const person = new SerialPerson(place.path('serial.sock'), BOOT_MS);
+    const person = new SerialPerson(place.path('serial.sock'));
     expect(await person.run('uname -sm')).toMatch(/^Linux i686\r$/m);
     await person.run('mount /dev/vda /mnt && dd if=/dev/urandom of=/mnt/noise bs=64k count=32 2> /dev/null');
     const sum = /([0-9a-f]{32})  \/mnt\/noise/.exec(await person.run('sync; md5sum /mnt/noise'))?.[1];
