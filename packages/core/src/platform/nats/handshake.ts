@@ -193,8 +193,8 @@ export function makeRefusal(
 }
 
 /**
- * The reason of a refusal of a hello; `undefined` if it is malformed or forged. `mayVerify` as for a
- * welcome.
+ * The reason of a refusal of a hello; `undefined` if it is malformed or forged. `mayVerify` as for
+ * a welcome.
  */
 export function readRefusal(
   parties: Parties,
