@@ -84,8 +84,10 @@ export class Channel implements ImportingChannel, TableChannel {
     this.#placed = new PlacedCalls(this, this.#sender, owner);
     this.#served = new ServedCalls(this, this.#sender, owner, peer !== SUPERVISOR_ID);
     this.#signals = new SentSignals((index) => this.#sender.send(FrameKind.signal, index));
-    this.streams = new ChannelStreams(peer, (kind, id, side, payload) =>
-      this.#sender.send(kind, id, side, 0, payload),
+    this.streams = new ChannelStreams(
+      peer,
+      (kind, id, side, payload) => this.#sender.send(kind, id, side, 0, payload),
+      () => carrier.hurry?.(),
     );
   }
 
