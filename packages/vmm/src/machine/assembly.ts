@@ -7,6 +7,7 @@ import type { TransportState } from '../devices/virtio/pci-transport.ts';
 import type { Engine, EngineEvents, Firmware } from '../engine/engine.ts';
 import type { OpenDisk } from './disks.ts';
 import type { Drives } from './media.ts';
+import type { OpenShare, ShareEvents } from './shared-folders.ts';
 import type { VmmConfig } from './schema.ts';
 
 /** What all engines tell whoever runs the machine. */
@@ -17,6 +18,8 @@ export interface AssemblyEvents extends EngineEvents {
   readonly diskFailed: (disk: OpenDisk) => (error: RpcError) => void;
   /** A request of a disk is held, because it has failed for a reason that can be mended. */
   readonly held: (label: string, code: string) => void;
+  /** For each shared folder, who is told of its troubles. */
+  readonly ofShare: (share: OpenShare) => ShareEvents;
 }
 
 /** What a machine is put together from. */
@@ -25,6 +28,7 @@ export interface AssemblyParts {
   readonly config: VmmConfig;
   readonly disks: readonly OpenDisk[];
   readonly drives: Drives;
+  readonly shares: readonly OpenShare[];
   /** The kernel, if it is started without a BIOS: Linux, or one by the Multiboot specification. */
   readonly kernel: Uint8Array | undefined;
   readonly multiboot: Uint8Array | undefined;

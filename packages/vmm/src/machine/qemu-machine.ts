@@ -30,8 +30,8 @@ export async function assembleQemu(parts: QemuAssemblyParts): Promise<Assembly> 
 }
 
 /** QEMU has these, too, but nobody has joined them with our sessions. */
-function checkParts({ $children: { bios, cdrom, display, floppy } }: VmmConfig): void {
-  const missing = bios ?? cdrom ?? floppy ?? display;
+function checkParts({ $children: { bios, cdrom, display, floppy, shared } }: VmmConfig): void {
+  const missing = bios ?? cdrom ?? floppy ?? display ?? shared[0];
   if (missing) throw missing.$node.errorAt(`a machine of the engine qemu has no <${missing.$node.type}> yet`);
 }
 
