@@ -20,7 +20,8 @@ export default component(manifest, async (env) => {
   const config = env.config.read(VMM_CONFIG);
   const machine = await Machine.start(env, config);
   env.onStop(async () => {
-    if (config.on_stop === 'poweroff') await machine.powerOff(config.grace * 1000);
+    const isSaved = config.on_stop === 'save' && (await machine.save());
+    if (config.on_stop !== 'kill' && !isSaved) await machine.powerOff(config.grace * 1000);
     await machine.stop();
   });
 });

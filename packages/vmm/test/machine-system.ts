@@ -1,7 +1,8 @@
 /** Systems with one machine in them, in the test's own thread, on the real engine v86. */
-import { type Component, component, Rom, RomModule, Timer } from '@ginit/core';
+import { type Component, component, Rom, RomModule, RpcError, Timer } from '@ginit/core';
 import { Machine, type MachineAction, type MachineAnswer, type MachineState } from '@ginit/core/machine';
 import { Block, type BlockBackend, serveBlock } from '@ginit/core/block';
+import { FileSystem, serveFileSystem } from '@ginit/core/file_system';
 import { Framebuffer, ServedFramebuffer } from '@ginit/core/framebuffer';
 import { Input, type InputEvent, ServedInput } from '@ginit/core/input';
 import { ServedTerminal, Terminal } from '@ginit/core/terminal';
@@ -14,6 +15,9 @@ import {
 } from '../../../test/harness/in-process-system.ts';
 import { KeptMachines } from '../../core/src/supervisor/kept-machines.ts';
 import { TimerSession } from '../../core/src/supervisor/timer-session.ts';
+import { Budget } from '../../os/src/ram_fs/budget.ts';
+import { RAM_FS_CONFIG } from '../../os/src/ram_fs/content.ts';
+import { RamFileSystem } from '../../os/src/ram_fs/ram-file-system.ts';
 import vmm from '../src/main.ts';
 
 const TIMEOUT_MS = 20_000;
@@ -31,8 +35,26 @@ export interface MachineSurroundings {
   readonly hasScreen?: boolean;
   /** Attributes of its config. */
   readonly attributes?: string;
+  /** The files of its File_system sessions. */
+  readonly files?: RamFileSystem;
   /** The machine's time, if it is not the real one. */
   readonly clock?: ManualClock;
+}
+
+/** Files in memory, which outlive a system, and the room that there is for them. */
+export function someFiles(): { readonly files: RamFileSystem; readonly room: { bytes: number } } {
+  const room = { bytes: 2 ** 30 };
+  let ramUsed = 0;
+  const account = {
+    allocate: async ({ ram }: { ram: number }) => {
+      if (ramUsed + ram > room.bytes) throw new RpcError('OUT_OF_RAM');
+      ramUsed += ram;
+      return ram;
+    },
+    free: async (ram: number) => void (ramUsed -= ram),
+    state: async () => ({ ramQuota: room.bytes, ramUsed, capQuota: 100, capUsed: 0 }),
+  };
+  return { files: new RamFileSystem(new Budget(account), () => 0), room };
 }
 
 /** Waits of less than this are only for others to have their turn. */
@@ -80,18 +102,13 @@ export class MachineSystem {
   #input: ServedInput | undefined;
 
   /** `config` is what stands in the config of the machine. */
-  constructor(
-    config: string,
-    {
-      roms = {},
-      disks = {},
-      ram = '20M',
-      takesOutput = true,
-      attributes = '',
-      clock,
-      hasScreen = false,
-    }: MachineSurroundings,
-  ) {
+  constructor(config: string, surroundings: MachineSurroundings) {
+    const { roms = {}, disks = {}, takesOutput = true, attributes = '', clock } = surroundings;
+    const { files: fileSystem, hasScreen = false, ram = fileSystem ? '23M' : '20M' } = surroundings;
+    const folder = component({ provides: [FileSystem], config: RAM_FS_CONFIG }, (env) => {
+      const options = { config: env.config.read(RAM_FS_CONFIG), report: () => {} };
+      if (fileSystem) env.provide(FileSystem, (session) => serveFileSystem(session, fileSystem, options));
+    });
     const files = component({ provides: [Rom] }, (env) => {
       env.provide(Rom, ({ label }) => new RomModule(roms[label.last]).open());
     });
@@ -141,10 +158,11 @@ export class MachineSystem {
     ];
     this.#system = startSystem(
       'shared',
-      { files, terminal, control, time, screen, vmm, ...Object.fromEntries(servers) },
+      { files, folder, terminal, control, time, screen, vmm, ...Object.fromEntries(servers) },
       `<start name="files" ram="16M"> <provides> <service name="ROM"/> </provides> </start>
       <start name="terminal"> <provides> <service name="Terminal"/> </provides> </start>
       <start name="control"> <provides> <service name="Machine"/> </provides> </start>
+      ${fileSystem ? '<start name="folder" ram="8M"> <provides> <service name="File_system"/> </provides> <config> <default-policy writeable="yes"/> </config> </start>' : ''}
       ${hasScreen ? '<start name="screen"> <provides> <service name="Framebuffer"/> <service name="Input"/> </provides> </start>' : ''}
       ${clock ? '<start name="time"> <provides> <service name="Timer"/> </provides> </start>' : ''}
       ${servers.map(([name]) => `<start name="${name}"> <provides> <service name="Block"/> </provides> </start>`).join('')}
@@ -153,6 +171,7 @@ export class MachineSystem {
           <service name="Terminal"> <child name="terminal"/> </service>
           <service name="Machine"> <child name="control"/> </service>
           ${clock ? '<service name="Timer"> <child name="time"/> </service>' : ''}
+          ${fileSystem ? '<service name="File_system"> <child name="folder"/> </service>' : ''}
           ${hasScreen ? '<service name="Framebuffer"> <child name="screen"/> </service> <service name="Input"> <child name="screen"/> </service>' : ''}
           ${routes.join('')}
           <any-service> <parent/> </any-service>

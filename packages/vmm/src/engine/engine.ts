@@ -108,7 +108,7 @@ export interface Engine {
    */
   restore(from: StateSource): Promise<void>;
   /** Puts something else into a drive; nothing empties it. The guest notices that. */
-  changeMedium(drive: MachineDrive, medium: Medium | undefined): void;
+  changeMedium(drive: MachineDrive, medium: Medium | undefined): Promise<void>;
   /** Presses the power button; whether the guest listens to it is the result. */
   pressPowerButton(): Promise<boolean>;
   /** Presses the reset button; the event `reset` follows before this returns. */

@@ -65,8 +65,13 @@ export class MachineDisplay {
   async start({ display, name }: Pick<Engine, 'display' | 'name'>): Promise<void> {
     if (!display) throw this.#node.errorAt(`a machine of the engine ${name} has no screen yet`);
     this.#display = display;
-    if (this.#screen) void this.#show(this.#screen, display);
-    if (this.#input) await this.#listen(this.#input, display);
+    if (this.#screen) void this.#show(this.#screen);
+    if (this.#input) await this.#listen(this.#input);
+  }
+
+  /** The machine goes on in another engine of the same kind. */
+  exchange({ display }: Pick<Engine, 'display'>): void {
+    this.#display = display;
   }
 
   /** From now on nothing is shown any more. */
@@ -111,13 +116,13 @@ export class MachineDisplay {
     return this.#display;
   }
 
-  async #show(screen: FramebufferClient, display: Display): Promise<void> {
+  async #show(screen: FramebufferClient): Promise<void> {
     try {
       for (let quietFrames = 0; !this.#isOver; ) {
-        this.#update();
+        const display = this.#update();
         const change = this.#change;
         this.#change = undefined;
-        if (change) await showPart(screen, display, change);
+        if (change && display) await showPart(screen, display, change);
         quietFrames = change ? 0 : quietFrames + 1;
         await this.#env.timer.sleep(quietFrames > QUIET_FRAMES ? QUIET_FRAME_MS : FRAME_MS);
       }
@@ -126,10 +131,10 @@ export class MachineDisplay {
     }
   }
 
-  async #listen(input: InputClient, display: Display): Promise<void> {
+  async #listen(input: InputClient): Promise<void> {
     const fetch = async (): Promise<void> => {
       try {
-        for (const event of await input.take()) display.input(event);
+        for (const event of await input.take()) this.#display?.input(event);
       } catch (error) {
         this.#lost('keyboard', error);
       }

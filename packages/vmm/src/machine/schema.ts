@@ -6,6 +6,10 @@ const FILE = {
   file: attribute.text('Path of the file that has it, in the File_system session "files"'),
 };
 
+const MEDIUM = {
+  ...FILE,
+  label: attribute.label('Label of the Block session that has it'),
+};
 /** The widest picture of v86. */
 const DISPLAY_SIDE_MAX = 2560;
 
@@ -16,8 +20,8 @@ export const VMM_CONFIG = element('config', 'One virtual machine', {
       fallback: 'auto',
     }),
     on_stop: attribute.oneOf(
-      'When the component is stopped: the power button is pressed and the guest waited for, or it ends at once',
-      ['poweroff', 'kill'],
+      'When the component is stopped: the power button is pressed and waited for, the state saved, or nothing',
+      ['poweroff', 'save', 'kill'],
       { fallback: 'poweroff' },
     ),
     grace: attribute.integer('Seconds that a guest has to switch off after its power button was pressed', {
@@ -32,12 +36,40 @@ export const VMM_CONFIG = element('config', 'One virtual machine', {
       attributes: { count: attribute.integer('How many', { min: 1, fallback: 1 }) },
     }),
     element('kernel', 'A Linux kernel, which is started without a BIOS: a bzImage, or vmlinux', {
-      min: 1,
       max: 1,
       attributes: FILE,
     }),
-    element('initrd', 'The initial RAM disk of the kernel', { max: 1, attributes: FILE }),
+    element('multiboot', 'A kernel by the Multiboot specification, which is started without a BIOS', {
+      max: 1,
+      attributes: FILE,
+    }),
+    element('initrd', 'The initial RAM disk of the kernel, or a module of a Multiboot kernel', {
+      max: 1,
+      attributes: FILE,
+    }),
     element('cmdline', 'The command line of the kernel', { max: 1, text: 'required' }),
+    element('bios', "The BIOS of a machine without a kernel: bios.bin of Debian's package seabios", {
+      max: 1,
+      attributes: FILE,
+    }),
+    element('vgabios', 'The BIOS of its screen: vgabios-stdvga.bin of the same package', {
+      max: 1,
+      attributes: FILE,
+    }),
+    element('cdrom', 'A CD drive; without an attribute it is empty', { max: 1, attributes: MEDIUM }),
+    element('floppy', 'A floppy drive; without an attribute it is empty', { max: 1, attributes: MEDIUM }),
+    element('state', 'Where the state of the machine is kept when it is saved', {
+      max: 1,
+      attributes: {
+        file: attribute.text('Path of the file', { required: true }),
+        label: attribute.label('Label of the File_system session', { fallback: 'states' }),
+        restore: attribute.oneOf(
+          'Whether the machine begins with its state: never, always, or if there is one, which is removed then',
+          ['no', 'yes', 'auto'],
+          { fallback: 'no' },
+        ),
+      },
+    }),
     element('disk', 'A disk', {
       attributes: {
         label: attribute.label('Label of the Block session', { required: true }),
@@ -100,3 +132,9 @@ export type DiskConfig = VmmConfig['$children']['disk'][number];
 export type DisplayConfig = NonNullable<VmmConfig['$children']['display']>;
 /** A `<control>`. */
 export type ControlConfig = NonNullable<VmmConfig['$children']['control']>;
+/** A `<cdrom>` or a `<floppy>`. */
+export interface DriveConfig extends FileConfig {
+  readonly label: string | undefined;
+}
+/** A `<state>`. */
+export type StateConfig = NonNullable<VmmConfig['$children']['state']>;

@@ -26,7 +26,7 @@ export interface GuestPackage {
 export const RELEASE = 'bookworm';
 
 /** Grows when what is made of the packages changes. */
-export const RECIPE = 1;
+export const RECIPE = 2;
 
 /** All guests. */
 export const GUESTS: readonly Guest[] = [
@@ -48,6 +48,8 @@ export const GUESTS: readonly Guest[] = [
       '9pnet_virtio',
       'ata_piix',
       'sd_mod',
+      'sr_mod',
+      'isofs',
       'evdev',
       'button',
     ],

@@ -25,6 +25,23 @@ mount -t devtmpfs devtmpfs /dev
 hostname NAME
 echo 3 > /proc/sys/kernel/printk
 modprobe -a virtio_pci virtio_blk crc32c_generic ext4 evdev button 2> /dev/null
+# A machine that stood still, or was saved, has the time of the host in its clock of the board only.
+# Whoever has slept for longer than the kernel has counted takes it from there.
+mkfifo /run/never
+clock() {
+  exec 3<> /run/never
+  read last < $1
+  read before rest < /proc/uptime
+  while :; do
+    read -t 1 rest <&3
+    read now < $1
+    read up rest < /proc/uptime
+    away=$((now - last - \${up%.*} + \${before%.*}))
+    [ $away -gt 1 ] && hwclock -s -u
+    last=$now before=$up
+  done
+}
+[ -e /sys/class/rtc/rtc0/since_epoch ] && clock /sys/class/rtc/rtc0/since_epoch &
 # The power button is a key; whoever presses it wants the machine to go down in order.
 acpid -c /etc/acpi -a /etc/acpid.conf -M /etc/acpi.map -l /dev/null 2> /dev/null
 end() {

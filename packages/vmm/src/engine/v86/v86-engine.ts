@@ -116,7 +116,7 @@ export async function startV86(parts: MachineParts, events: EngineEvents): Promi
   });
   await new Promise<void>((resolve) => emulator.add_listener('emulator-ready', () => resolve()));
   const engine = new V86Engine(emulator, images, parts.screen, events);
-  if (floppy) engine.changeMedium('floppy', floppy);
+  if (floppy) await engine.changeMedium('floppy', floppy);
   return engine;
 }
 
@@ -281,7 +281,7 @@ class V86Engine implements EmbeddedEngine {
     }
   }
 
-  changeMedium(drive: MachineDrive, medium: Medium | undefined): void {
+  async changeMedium(drive: MachineDrive, medium: Medium | undefined): Promise<void> {
     const { cdrom, fdc } = this.#loop.cpu.devices;
     const image = medium && imageFor(drive, medium);
     this.#waits.stir();
