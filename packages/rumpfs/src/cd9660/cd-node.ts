@@ -14,7 +14,7 @@ import { ZisofsFile } from './zisofs.ts';
 
 const PERMISSIONS = { directory: 0o555, other: 0o444 } as const;
 
-/** What of a node is read when it is loaded. */
+/** The parts of a node that are read when it is loaded. */
 interface Loaded {
   readonly id: number;
   readonly type: NodeType;
@@ -61,7 +61,7 @@ export class CdNode implements FileSystemNode {
       if (index < extents.length - 1 && sizeBytes % SECTOR_BYTES !== 0)
         throw disc.corrupt(`${owner}: extent ${index} of ${sizeBytes} bytes`);
     }
-    const loaded = { id: position, type, record, use, extents };
+    const loaded = { id: position + 1, type, record, use, extents };
     const plain = new CdNode(disc, loaded, undefined);
     if (use.unpackedBytes === undefined || type !== 'file') return plain;
     const read = async (offset: number, into: Uint8Array): Promise<void> => {

@@ -30,9 +30,9 @@ class Cd9660 implements FileSystem {
     this.rootId = rootId;
   }
 
-  /** Directories begin with their own record, and with a sector; no record of a file does that. */
+  /** Numbers of directories are even: see `CdEntry`. */
   load(id: number): Promise<FileSystemNode> {
-    return id % SECTOR_BYTES === 0 ? CdNode.directory(this.#disc, id) : CdNode.file(this.#disc, id);
+    return id % 2 === 0 ? CdNode.directory(this.#disc, id) : CdNode.file(this.#disc, id - 1);
   }
 
   statistics(): FileSystemStatistics {
@@ -68,9 +68,9 @@ export async function probeCd9660(bio: BlockIo): Promise<boolean> {
 }
 
 /**
- * Mounts a disc, always read-only: its last session, with the names of Rock Ridge, else Joliet, else
- * ISO 9660:1999, else those of 1988 in small letters. Rejects with `NoFileSystem`, `NotSupported`
- * for sectors of more than 2048 bytes, or `Corrupt`.
+ * Mounts a disc, always read-only: its last session, with the names of Rock Ridge, else Joliet,
+ * else ISO 9660:1999, else those of 1988 in small letters. Rejects with `NoFileSystem`,
+ * `NotSupported` for sectors of more than 2048 bytes, or `Corrupt`.
  */
 export async function mountCd9660(hypercalls: Hypercalls, options: MountOptions): Promise<FileSystem> {
   const { bio } = hypercalls;
@@ -113,7 +113,7 @@ async function rockRidgeSkip(disc: Disc, descriptor: Descriptor): Promise<number
     const { self } = await dotRecords(disc, rootOf(descriptor));
     return self.use.skipBytes;
   } catch (error) {
-    // What is wrong with the root directory is said when it is used.
+    // A root directory that is wrong is reported when it is used.
     if (error instanceof FsError && error.code === 'Corrupt') return undefined;
     throw error;
   }

@@ -1,7 +1,8 @@
 /**
- * The descriptors from sector 16 of a session on, each a sector: 0 type (1: primary, 2: supplementary,
- * 255: the last) · 1 "CD001" · 6 version · 40 the volume's name · 80 its blocks (4+4) · 88 escape
- * sequences · 128 the size of a block (2+2) · 156 the record of the root directory.
+ * The descriptors from sector 16 of a session on, each a sector: 0 type (1: primary, 2:
+ * supplementary, 255: the last) · 1 "CD001" · 6 version · 40 the volume's name · 80 its blocks
+ * (4+4) · 88 escape sequences · 128 the size of a block (2+2) · 156 the record of the root
+ * directory.
  *
  * Numbers are recorded twice, little endian first; only that is read.
  *

@@ -1,9 +1,12 @@
 import type { IndexOwner, IndexStore } from '../index/index-store.ts';
 
-/** What an entry takes in memory besides its name. */
+/** The memory that an entry takes besides its name. */
 const ENTRY_BYTES = 64;
 
-/** The names of a directory in memory, and the places of their records. It may be dropped at any time. */
+/**
+ * The names of a directory in memory, and the places of their records. It may be dropped at any
+ * time.
+ */
 export class DirectoryNames implements IndexOwner {
   usedAt = 0;
   readonly #store: IndexStore;
@@ -23,7 +26,10 @@ export class DirectoryNames implements IndexOwner {
     return this.#complete && this.#places !== undefined;
   }
 
-  /** False when there is no memory for it; then all are dropped. Of two entries with a name, the first counts. */
+  /**
+   * False when there is no memory for it; then all are dropped. Of two entries with a name, the
+   * first counts.
+   */
   add(name: string, position: number): boolean {
     const bytes = ENTRY_BYTES + 2 * name.length;
     if (!this.#store.grant(this, bytes)) {

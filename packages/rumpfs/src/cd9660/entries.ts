@@ -22,7 +22,10 @@ export interface CdEntry {
   readonly name: string;
   readonly type: NodeType;
   readonly extents: readonly Extent[];
-  /** The number of the node. A directory is known by the byte where it begins, a file by its record. */
+  /**
+   * The number of the node. A directory is known by the byte where it begins, a file by the one
+   * behind the start of its record, which is odd.
+   */
   readonly id: number;
   /** The byte of the directory behind the entry's records. */
   readonly next: number;
@@ -144,7 +147,7 @@ async function entryFrom(
     name: use.name ?? record.name,
     type: type === 'directory' && !isDirectory ? 'file' : type,
     extents,
-    id: isDirectory ? start : record.position,
+    id: isDirectory ? start : record.position + 1,
     next,
   };
 }

@@ -69,7 +69,10 @@ function withoutVersion(name: string): string {
   return name.replace(/;\d*$/, '');
 }
 
-/** A time of seven bytes: years since 1900, month, day, hour, minute, second, quarters of an hour east of UTC. */
+/**
+ * A time of seven bytes: years since 1900, month, day, hour, minute, second, quarters of an hour
+ * east of UTC.
+ */
 export function shortTime(bytes: Uint8Array): number {
   const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0, zone = 0] = bytes;
   const east = (zone << 24) >> 24;

@@ -23,7 +23,7 @@ const TYPE_OF_MODE: Readonly<Record<number, NodeType>> = {
   12: 'socket',
 };
 
-/** What Rock Ridge and zisofs say about a node. */
+/** The statements of Rock Ridge and zisofs about a node. */
 export interface SystemUse {
   name: string | undefined;
   type: NodeType | undefined;

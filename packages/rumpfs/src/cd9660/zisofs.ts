@@ -1,7 +1,7 @@
 /**
- * zisofs: a file in compressed blocks. 0 magic number (8) · 8 bytes before compression (4) · 12 length
- * of this header in words · 13 size of a block as a power of two · then the place of each block, and
- * of the end behind the last. A block without bytes is zeros.
+ * zisofs: a file in compressed blocks. 0 magic number (8) · 8 bytes before compression (4) · 12
+ * length of this header in words · 13 size of a block as a power of two · then the place of each
+ * block, and of the end behind the last. A block without bytes is zeros.
  */
 import { inflateSync } from 'node:zlib';
 import { messageOf } from '../errors.ts';
