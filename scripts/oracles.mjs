@@ -18,6 +18,7 @@ const ORACLES = [
   { program: 'fio', debianPackage: 'fio' },
   { program: 'nginx', debianPackage: 'nginx-light' },
   { program: 'openssl', debianPackage: 'openssl' },
+  { program: 'nats-server', debianPackage: 'nats-server' },
   { program: 'xmllint', debianPackage: 'libxml2-utils' },
 ];
 const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/sbin', '/sbin'];

@@ -2,7 +2,7 @@ import { mountCd9660, probeCd9660 } from './cd9660/cd9660.ts';
 import { checkMsdos } from './check/check-msdos.ts';
 import type { CheckReport } from './check/report.ts';
 import { FsError } from './errors.ts';
-import { mountExt2, probeExt2 } from './ext2/ext2.ts';
+import { mountExt, probeExt } from './ext/ext.ts';
 import type { BlockIo, Hypercalls } from './hypercall/hypercalls.ts';
 import { mountMsdos, probeMsdos } from './msdos/msdos.ts';
 import type { FileSystem } from './vnode/file-system.ts';
@@ -19,13 +19,16 @@ interface FileSystemType {
 
 /** Every format there is; `auto` probes them in this order. */
 const types: ReadonlyMap<string, FileSystemType> = new Map<string, FileSystemType>([
-  ['ext2', { probe: probeExt2, mount: (hypercalls, { writeable }) => mountExt2(hypercalls, writeable) }],
+  ['ext2', { probe: probeExt, mount: mountExt }],
   ['cd9660', { probe: probeCd9660, mount: mountCd9660 }],
   ['msdos', { probe: probeMsdos, mount: mountMsdos, check: checkMsdos }],
 ]);
 
+/** Other names of formats: those of ext2's successors, and the one that NetBSD has. */
+const ALIASES: Readonly<Record<string, string>> = { ext2fs: 'ext2', ext3: 'ext2', ext4: 'ext2' };
+
 /** The names that `mountFileSystem` knows besides `auto`. */
-export const fileSystemTypes: readonly string[] = [...types.keys()];
+export const fileSystemTypes: readonly string[] = [...types.keys(), ...Object.keys(ALIASES)];
 
 /**
  * Mounts what is on the device: a format by its name, or `auto` for the first that recognises it.
@@ -52,7 +55,7 @@ export async function checkFileSystem(bio: BlockIo, type: string): Promise<Check
 }
 
 async function typeOf(bio: BlockIo, type: string): Promise<FileSystemType> {
-  const found = type === 'auto' ? await recognise(bio) : types.get(type);
+  const found = type === 'auto' ? await recognise(bio) : types.get(ALIASES[type] ?? type);
   if (found !== undefined) return found;
   throw type === 'auto'
     ? new FsError('NoFileSystem', `no known file system (${fileSystemTypes.join(', ')}) on the device`)

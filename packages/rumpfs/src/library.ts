@@ -13,6 +13,6 @@ export type {
   NodeType,
 } from './vnode/attributes.ts';
 export type { Mount } from './vnode/mount.ts';
-export type { MountOptions } from './vnode/mount-options.ts';
+export { type MountOptions, RECOVERIES, type Recovery } from './vnode/mount-options.ts';
 export { resolveParent, resolvePath } from './vnode/path.ts';
 export type { Vnode } from './vnode/vnode.ts';

@@ -9,7 +9,7 @@ export class Mounted {
   readonly hypercalls: MemoryHypercalls;
   readonly mount: Mount;
 
-  private constructor(hypercalls: MemoryHypercalls, mount: Mount) {
+  constructor(hypercalls: MemoryHypercalls, mount: Mount) {
     this.hypercalls = hypercalls;
     this.mount = mount;
   }

@@ -22,9 +22,10 @@ async function stateIn(files: RamFileSystem): Promise<Uint8Array | undefined> {
   return bytes;
 }
 
-/** Has the file with the state be these bytes. */
-async function putState(files: RamFileSystem, bytes: Uint8Array): Promise<void> {
-  const node = await files.lookup(files.root, 'saved');
+/** Has a file be these bytes. */
+async function putFile(files: RamFileSystem, name: string, bytes: Uint8Array): Promise<void> {
+  const there = await files.lookup(files.root, name).catch(() => undefined);
+  const node = there ?? (await files.createFile(files.root, name));
   await files.truncate(node, 0);
   for (let at = 0; at < bytes.byteLength; at += await files.write(node, at, bytes.subarray(at)));
 }
@@ -79,10 +80,10 @@ test('a machine goes back to where it was saved, unless the state is of no use a
     [state.subarray(0, -1), /it is cut off$/],
     [new TextEncoder().encode('a text that somebody has put there\n'), /it is no state of a machine$/],
   ] as const) {
-    await putState(files, bytes);
+    await putFile(files, 'saved', bytes);
     expect(await system.ask('restore')).toMatch(reason);
   }
-  await putState(files, state);
+  await putFile(files, 'saved', state);
   void root.write(3, 1, new Uint8Array(512).fill(1));
   expect(await system.ask('restore')).toMatch(
     /the disk "root" was written since: its fingerprint was [0-9a-f]{8}, and is [0-9a-f]{8} now$/,
@@ -117,5 +118,40 @@ test('a machine is not saved with a write that its IDE disk holds', async () => 
   await system.untilState(/^paused: /);
   expect(await system.ask('save')).toBe('the IDE disk "root" has a request that it has not answered');
   expect(await system.ask('media', 'cdrom')).toBe('its config has no <cdrom>');
+  await system.stop();
+});
+
+/** A BIOS that prints a letter, and begins again when something is typed. */
+function letterBios(): Uint8Array<ArrayBuffer> {
+  const bios = new Uint8Array(0x1_0000);
+  // mov dx, port; mov al, 'B'; out dx,al; then wait for a byte, and jump to the reset.
+  const code = [0xba, 0xf8, 0x03, 0xb0, 0x42, 0xee, 0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, 0x74, 0xfb];
+  bios.set([...code, 0xba, 0xf8, 0x03, 0xec, 0xea, 0xf0, 0xff, 0x00, 0xf0], 0xe000);
+  // The processor begins here: jmp f000:e000.
+  bios.set([0xea, 0x00, 0xe0, 0x00, 0xf0], 0xfff0);
+  return bios;
+}
+
+test('a machine with a BIOS starts from that, also after a reset, and has other media put into its drives', async () => {
+  const { files } = someFiles();
+  await putFile(files, 'other.iso', new Uint8Array(4096).fill(1));
+  await putFile(files, 'large.img', new Uint8Array(3 * 1024 * 1024));
+  const roms = { bios: letterBios(), cd: new Uint8Array(2048) };
+  const config = `<bios rom="bios"/> <cdrom rom="cd"/> <floppy/> <serial/> <control/> ${STATE('no')}`;
+  const system = new MachineSystem(config, { roms, files, disks: {} });
+  await system.until('B');
+  system.type('x');
+  await system.until('BB');
+  expect(await system.ask('media', 'cdrom', '/none.iso')).toBe('"/none.iso" cannot be read: Lookup_failed');
+  expect(await system.ask('media', 'tape')).toBe('there is no drive "tape"');
+  expect(await system.ask('media', 'floppy', '/large.img')).toBe(
+    'a floppy disk has 2880 KiB at most, less than "/large.img"',
+  );
+  expect(await system.ask('media', 'cdrom', '/other.iso')).toBeUndefined();
+  await system.ask('save');
+  expect(await system.ask('media', 'cdrom')).toBeUndefined();
+  await system.ask('resume');
+  expect(await system.ask('reset')).toBeUndefined();
+  await system.until('BBB');
   await system.stop();
 });

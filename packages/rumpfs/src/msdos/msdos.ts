@@ -97,12 +97,9 @@ export async function mountMsdos(hypercalls: Hypercalls, options: MountOptions):
     hypercalls,
     geometry,
     layout,
-    cache: new BufferCache(
-      hypercalls,
-      layout.blockBytes,
-      hypercalls.memoryBytes - indexBytes,
-      layout.baseBytes / bio.sectorSizeBytes,
-    ),
+    cache: new BufferCache(hypercalls, layout.blockBytes, hypercalls.memoryBytes - indexBytes, {
+      firstSector: layout.baseBytes / bio.sectorSizeBytes,
+    }),
     indexes: new IndexStore(indexBytes, new DataView(random.buffer).getUint32(0)),
     zone: new TimeZone(options.zone ?? 'UTC'),
     state: new StateByte(bio, bootSector, geometry.stateOffset),

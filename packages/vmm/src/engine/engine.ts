@@ -31,7 +31,7 @@ export interface InterruptLine {
   lower(): void;
 }
 
-/** What lies in a drive: bytes by position, answered later. */
+/** A medium in a drive: bytes by position, answered later. */
 export interface Medium {
   readonly sizeBytes: number;
   read(position: number, length: number): Promise<Uint8Array>;
@@ -53,7 +53,7 @@ export interface MachineParts {
   readonly memoryBytes: number;
   /** Disks on the IDE bus, at most two. */
   readonly ideDisks: readonly IdeDisk[];
-  /** What lies in its drives at the start. */
+  /** The media in its drives at the start. */
   readonly media: Readonly<Partial<Record<MachineDrive, Medium>>>;
   readonly firmware: Firmware | undefined;
   /** The largest picture of its screen; missing if it has neither screen nor keyboard. */

@@ -15,7 +15,7 @@ export type Placed =
 /** A machine's memory and registers at the start of a kernel. */
 export interface BootImage {
   readonly entry: number;
-  /** What the kernel wants in registers; the others are zero. */
+  /** The registers that the kernel wants something in; the others are zero. */
   readonly registers: { readonly eax?: number; readonly ebx?: number; readonly esi?: number };
   readonly parts: readonly Placed[];
 }

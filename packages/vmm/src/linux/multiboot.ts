@@ -13,7 +13,7 @@ const HEADER_WITHIN = 8192;
 const HEADER_BYTES = 12;
 const ADDRESSES_BYTES = 32;
 const HAS_ADDRESSES = 1 << 16;
-/** What a kernel may demand, and what is given: aligned modules, memory sizes. A mode is not. */
+/** Demands of a kernel that are met: aligned modules, memory sizes. A video mode is none. */
 const DEMANDS_KNOWN = 0b111;
 
 const INFO_AT = 0x9_0000;
@@ -30,7 +30,7 @@ const GIVEN = { memory: 1, commandLine: 4, modules: 8, map: 64, name: 512 } as c
 const USABLE = 1;
 const RESERVED = 2;
 
-/** What is started. */
+/** The kernel that is started, and what it gets. */
 export interface MultibootParts {
   readonly file: Uint8Array;
   readonly module: Uint8Array | undefined;

@@ -9,7 +9,7 @@ const PIECE_BYTES = 1024 * 1024;
 const AHEAD = 4;
 const HEXADECIMAL = 16;
 
-/** What one is made of. */
+/** The content that one is made of. */
 export interface Readable {
   readonly sizeBytes: number;
   read(position: number, length: number): Promise<Uint8Array>;
@@ -23,7 +23,7 @@ export async function fingerprintOf({ sizeBytes, read }: Readable): Promise<stri
   for (let position = 0; position < sizeBytes; position += PIECE_BYTES) {
     for (; pieces.length < AHEAD && asked < sizeBytes; asked += PIECE_BYTES) {
       const piece = read(asked, Math.min(PIECE_BYTES, sizeBytes - asked));
-      // Whoever waits for it hears of a failure; the others are not asked for any more.
+      // The loop below hears of a failure when it waits for the piece.
       piece.catch(() => {});
       pieces.push(piece);
     }

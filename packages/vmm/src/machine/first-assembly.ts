@@ -13,7 +13,7 @@ import { readStartFiles } from './start-files.ts';
 import { StatePlace } from './state-place.ts';
 import { assembleV86 } from './v86-machine.ts';
 
-/** What it is. */
+/** The machine, and what belongs to it. */
 export interface FirstAssembly {
   readonly assembly: Assembly;
   readonly drives: Drives;
@@ -54,7 +54,7 @@ export async function assembleFirst(
     await saving.restoreMedia();
     const assembly = await assemble();
     await saving.restore(assembly);
-    // Whoever goes on from a state writes to its disks, so that it is of no use any more.
+    // The guest writes to its disks from now on, so the state is of no use any more.
     if (state.restore === 'auto') await place.remove();
     return { assembly, drives, saving, restored: state.file };
   } catch (error) {

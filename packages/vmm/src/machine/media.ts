@@ -53,7 +53,7 @@ export class Drives {
     return MACHINE_DRIVES.filter((drive) => this.#media.has(drive));
   }
 
-  /** What lies in them. */
+  /** The media in them. */
   get media(): Partial<Record<MachineDrive, OpenMedium>> {
     const media: Partial<Record<MachineDrive, OpenMedium>> = {};
     for (const [drive, medium] of this.#media) if (medium) media[drive] = medium;
@@ -108,7 +108,7 @@ export class Drives {
     return medium && this.#counted(medium);
   }
 
-  /** What a state says of them. */
+  /** Their description for a state. */
   async saved(): Promise<SavedMachine['media']> {
     const saved: SavedMachine['media'] = [];
     for (const drive of this.all) {

@@ -1,4 +1,4 @@
-/** What stands in a state beside that of the engine: which machine it is of, and its disks. */
+/** The part of a state that says which machine it is of, and what was on its disks. */
 import { boolean, list, nullable, oneOf, record, ShapeError, type ShapeType, text, u53 } from '@ginit/core';
 import { MACHINE_DRIVES } from '@ginit/core/machine';
 import { transportState } from '../devices/virtio/pci-transport.ts';

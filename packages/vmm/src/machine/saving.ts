@@ -19,7 +19,7 @@ import type { StatePlace } from './state-place.ts';
 const QUIET_MS = 30_000;
 const HEADER_BYTES_MAX = 1024 * 1024;
 
-/** What of a machine stays the same when another engine takes over. */
+/** The parts of a machine that stay the same when another engine takes over. */
 export interface SavingParts {
   readonly env: Pick<Env, 'timer'>;
   readonly place: StatePlace;

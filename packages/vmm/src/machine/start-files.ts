@@ -1,4 +1,4 @@
-/** What a machine starts with: a kernel, or a BIOS that looks for something on its disks. */
+/** The files that a machine starts with: a kernel, or a BIOS that looks at its disks. */
 import type { Firmware } from '../engine/engine.ts';
 import type { GuestFiles } from './guest-files.ts';
 import type { FileConfig, VmmConfig } from './schema.ts';

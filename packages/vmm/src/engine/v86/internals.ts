@@ -12,7 +12,7 @@ type PortWrite = (value: number, port: number) => void;
 /** A medium of v86: an `IdeImage`. */
 type V86Image = object;
 
-/** What v86 writes the memory of its guest into. */
+/** The memory of a guest as v86 packs it. */
 interface V86PackedMemory {
   readonly packed_memory: Uint8Array;
   readonly bitmap: { get_buffer(): ArrayBuffer };

@@ -81,7 +81,7 @@ const SERIAL_INPUT_BYTES = 16;
 const JIT_PAGES = { index: 1, value: 1 } as const;
 const JIT_THRESHOLD = { index: 3, value: 50 } as const;
 
-/** What belongs to the engine and is not in the state of v86. */
+/** Parts of the engine that are not in the state of v86. */
 const besideState = record({ serialInput: list(integer(0, 255), 4096), power: powerState });
 
 const CODE_SEGMENT = 0x10;
