@@ -12,6 +12,7 @@ const ORACLES = [
   { program: 'parted', debianPackage: 'parted' },
   { program: 'sgdisk', debianPackage: 'gdisk' },
   { program: 'zstd', debianPackage: 'zstd' },
+  { program: 'diodcat', debianPackage: 'diod' },
   { program: 'nbdinfo', debianPackage: 'libnbd-bin' },
   { program: 'nbdsh', debianPackage: 'python3-libnbd' },
   { program: 'nbdkit', debianPackage: 'nbdkit' },

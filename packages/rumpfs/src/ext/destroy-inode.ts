@@ -23,12 +23,14 @@ export async function destroyInode(parts: Parts, inode: Inode, nowMs: number): P
     }
   };
   blocks.reservations.release(inode);
-  await attempt(() => orphans.remove(inode));
+  // With a journal the node may be freed in several transactions: it is an orphan until the last.
+  if (!volume.journalled) await attempt(() => orphans.remove(inode));
   if (hasBlocks(parts, inode)) {
     inode.sizeBytes = 0;
     await attempt(() => freeBlocksFrom(volume, blocks, inode, 0));
   }
   await attempt(() => releaseAttributes(volume, blocks, inode));
+  if (volume.journalled) await attempt(() => orphans.remove(inode));
   inode.deletedTime = Math.floor(nowMs / 1000);
   inode.changedMs = nowMs;
   await attempt(() => storeInode(volume, inode));
@@ -66,7 +68,6 @@ export async function mendOrphans(parts: Parts, nowMs: number): Promise<void> {
 async function mendList(parts: Parts, nowMs: number): Promise<void> {
   const { volume, blocks } = parts;
   let id = volume.superblock.lastOrphan;
-  volume.superblock.lastOrphan = 0;
   let mended = 0;
   try {
     for (; id !== 0; mended += 1) {
@@ -80,12 +81,14 @@ async function mendList(parts: Parts, nowMs: number): Promise<void> {
         if (hasBlocks(parts, inode)) await freeBlocksFrom(volume, blocks, inode, keep);
         await storeInode(volume, inode);
       }
+      volume.superblock.lastOrphan = id;
       // A list may lead back to an inode that was visited before. If that inode was freed, loading
       // it fails; if it was mended, the list ends there, because its next number is 0.
     }
     const { formatName } = volume.superblock;
     volume.hypercalls.console(`${formatName}: ${mended} files without a name were freed`);
   } catch (error) {
+    volume.superblock.lastOrphan = 0;
     const { formatName } = volume.superblock;
     volume.hypercalls.console(
       `${formatName}: the list of files without a name is broken: ${messageOf(error)}`,

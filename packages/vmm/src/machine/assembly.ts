@@ -7,6 +7,7 @@ import type { TransportState } from '../devices/virtio/pci-transport.ts';
 import type { Engine, EngineEvents, Firmware } from '../engine/engine.ts';
 import type { OpenDisk } from './disks.ts';
 import type { Drives } from './media.ts';
+import type { OpenShare, ShareEvents } from './shared-folders.ts';
 import type { VmmConfig } from './schema.ts';
 
 /** What all engines tell whoever runs the machine. */
@@ -15,6 +16,8 @@ export interface AssemblyEvents extends EngineEvents {
   readonly broken: (disk: OpenDisk) => (reason: string) => void;
   /** A request has failed: for each disk, who is told of the error. */
   readonly diskFailed: (disk: OpenDisk) => (error: RpcError) => void;
+  /** For each shared folder, who is told of its troubles. */
+  readonly ofShare: (share: OpenShare) => ShareEvents;
 }
 
 /** What a machine is put together from. */
@@ -23,6 +26,7 @@ export interface AssemblyParts {
   readonly config: VmmConfig;
   readonly disks: readonly OpenDisk[];
   readonly drives: Drives;
+  readonly shares: readonly OpenShare[];
   /** The kernel, if it is started without a BIOS: Linux, or one by the Multiboot specification. */
   readonly kernel: Uint8Array | undefined;
   readonly multiboot: Uint8Array | undefined;

@@ -1,6 +1,7 @@
 /** A machine as it begins: put together from its config, and with its state if it has one. */
 import { crc32 } from 'node:zlib';
 import type { Env } from '@ginit/core';
+import { PCI_DEVICES_MAX } from '../engine/v86/v86-engine.ts';
 import { KernelError } from '../linux/kernel-file.ts';
 import { StateError } from '../state/state-stream.ts';
 import type { Assembly, AssemblyEvents } from './assembly.ts';
@@ -9,6 +10,7 @@ import { GuestFiles } from './guest-files.ts';
 import { type Drives, openDrives } from './media.ts';
 import { Saving } from './saving.ts';
 import type { VmmConfig } from './schema.ts';
+import { openShares } from './shared-folders.ts';
 import { readStartFiles } from './start-files.ts';
 import { StatePlace } from './state-place.ts';
 import { assembleV86 } from './v86-machine.ts';
@@ -29,7 +31,11 @@ export async function assembleFirst(
   disks: readonly OpenDisk[],
   events: AssemblyEvents,
 ): Promise<FirstAssembly> {
-  const { display, kernel, multiboot, state, serial } = config.$children;
+  const { display, kernel, multiboot, shared, state, serial } = config.$children;
+  if (state && shared[0])
+    throw shared[0].$node.errorAt('a machine with shared folders cannot be saved: it has no <state>');
+  const virtioDisks = disks.filter((disk) => disk.config.model === 'virtio').length;
+  const shares = await openShares(env, shared, PCI_DEVICES_MAX - virtioDisks);
   const guestFiles = new GuestFiles(env);
   const files = await readStartFiles(guestFiles, config);
   const drives = await openDrives(env, guestFiles, config);
@@ -46,7 +52,8 @@ export async function assembleFirst(
       screen: display && `${display.width} x ${display.height}`,
       firmware: files.firmware && crc32(files.firmware.bios).toString(16),
     });
-  const assemble = (): Promise<Assembly> => assembleV86({ env, config, disks, drives, ...files, events });
+  const assemble = (): Promise<Assembly> =>
+    assembleV86({ env, config, disks, drives, shares, ...files, events });
   try {
     const begins =
       state?.restore === 'yes' || (state?.restore === 'auto' && (await place?.exists()) === true);

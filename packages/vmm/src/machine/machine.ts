@@ -132,6 +132,12 @@ export class Machine {
         complaints(TOLD_MAX, (reason) =>
           this.#complain(`the guest has broken its disk "${label}": ${reason}`),
         ),
+      ofShare: ({ tag }) => ({
+        broken: complaints(TOLD_MAX, (reason) =>
+          this.#complain(`the guest has broken its shared folder "${tag}": ${reason}`),
+        ),
+        lost: complaints(TOLD_MAX, (reason) => this.#complain(`the shared folder "${tag}" fails: ${reason}`)),
+      }),
       diskFailed: ({ label }) => {
         const complain = complaints(Infinity, (code) =>
           this.#complain(`requests of the disk "${label}" fail: ${code}`),

@@ -10,6 +10,8 @@ const MEDIUM = {
   ...FILE,
   label: attribute.label('Label of the Block session that has it'),
 };
+/** The largest number of a user of Linux. */
+const OWNER_MAX = 2 ** 32 - 2;
 /** The widest picture of v86. */
 const DISPLAY_SIDE_MAX = 2560;
 
@@ -111,6 +113,24 @@ export const VMM_CONFIG = element('config', 'One virtual machine', {
         }),
       },
     }),
+    element('shared', 'A folder of a File_system session, which the guest mounts by 9P', {
+      attributes: {
+        label: attribute.label('Label of the File_system session', { required: true }),
+        tag: attribute.text('The name by which the guest mounts it; the label unless told'),
+        writeable: attribute.boolean('Whether the guest may write', { fallback: false }),
+        uid: attribute.integer('Who owns everything in it, for the guest', {
+          min: 0,
+          max: OWNER_MAX,
+          fallback: 0,
+        }),
+        gid: attribute.integer('The group of everything in it', { min: 0, max: OWNER_MAX, fallback: 0 }),
+        chown: attribute.oneOf(
+          'Other owners and permissions are refused, or kept as long as the machine runs',
+          ['refuse', 'keep'],
+          { fallback: 'refuse' },
+        ),
+      },
+    }),
     element('serial', 'The serial line, at a Terminal session', {
       max: 1,
       attributes: { label: attribute.label('Label of the Terminal session', { fallback: 'serial' }) },
@@ -130,6 +150,8 @@ export interface FileConfig {
 export type DiskConfig = VmmConfig['$children']['disk'][number];
 /** A `<display>`. */
 export type DisplayConfig = NonNullable<VmmConfig['$children']['display']>;
+/** A `<shared>`. */
+export type SharedConfig = VmmConfig['$children']['shared'][number];
 /** A `<control>`. */
 export type ControlConfig = NonNullable<VmmConfig['$children']['control']>;
 /** A `<cdrom>` or a `<floppy>`. */

@@ -14,6 +14,7 @@ import { StateError } from '../state/state-stream.ts';
 import { type Assembly, type AssemblyParts, commandLineOf } from './assembly.ts';
 import { addVirtioDisk, ideDisk } from './disks.ts';
 import { freeForGuest, inMebibytes, reserveGuestMemory } from './memory.ts';
+import { addShare } from './shared-folders.ts';
 import { unxz } from './unxz.ts';
 
 /** Puts one together. Throws `KernelError`, or `TooLittleMemory`. */
@@ -32,9 +33,11 @@ async function build(
   const ideDisks = ofModel('ide').map((disk) => ideDisk(disk, events.diskFailed(disk)));
   const { display: screen } = parts.config.$children;
   const engine = await startV86({ memoryBytes, ideDisks, media: drives.counted, firmware, screen }, events);
-  const transports = ofModel('virtio').map((disk) =>
+  const virtioDisks = ofModel('virtio').map((disk) =>
     addVirtioDisk(engine, disk, { broken: events.broken(disk), failed: events.diskFailed(disk) }),
   );
+  const shares = parts.shares.map((share) => addShare(engine, share, events.ofShare(share)));
+  const transports = [...virtioDisks, ...shares];
   return {
     engine,
     about: `1 processor, ${inMebibytes(memoryBytes)} MiB`,

@@ -193,7 +193,7 @@ export class ThreadLoop {
       }
       now = monotonicMs();
     }
-    // Who was kept from looking out has not done it in vain.
+    // A thread that was kept from looking out has not done it in vain.
     if (now - begin >= SPIN_MS) this.#spunInVain();
     return false;
   }

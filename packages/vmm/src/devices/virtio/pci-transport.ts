@@ -35,7 +35,11 @@ const PAGE_BYTES = 4096;
 const NO_VECTOR = 0xffff;
 
 const VENDOR = 0x1af4;
-const TRANSITIONAL = 0x1000;
+/** The PCI numbers of transitional devices, by the types of devices (4.1.2.1). */
+const TRANSITIONAL_DEVICES: ReadonlyMap<number, number> = new Map([
+  [2, 0x1001],
+  [9, 0x1009],
+]);
 const CONFIG_SPACE_BYTES = 256;
 const LEGACY_PORTS = 128;
 const LEGACY_CONFIG_AT = 20;
@@ -184,7 +188,7 @@ export class PciTransport {
     const space = new Uint8Array(CONFIG_SPACE_BYTES);
     const view = new DataView(space.buffer);
     view.setUint16(0, VENDOR, true);
-    view.setUint16(2, TRANSITIONAL + this.#device.type - 1, true);
+    view.setUint16(2, TRANSITIONAL_DEVICES.get(this.#device.type) ?? 0, true);
     // I/O, memory and bus mastering are on; there is a list of capabilities.
     view.setUint16(4, 7, true);
     view.setUint16(6, 0x10, true);
