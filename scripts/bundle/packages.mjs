@@ -103,8 +103,9 @@ export const PACKAGES = [
         'terminal_crosslink',
         'terminal_log',
       ].map((name) => ({ entries: () => [`${name}/main`] })),
-      // vmm makes pictures of its screen with it.
+      // vmm makes pictures of its screen, and serves shared folders with these.
       { entries: () => ['lib/png'] },
+      { entries: () => ['lib/9p/index'] },
     ],
   },
   { directory: 'blockcache', name: '@ginit/blockcache', bundles: [{ entries: () => ['main'] }] },

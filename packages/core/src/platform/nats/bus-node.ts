@@ -281,9 +281,9 @@ export class BusNode {
 
   #welcome(peer: Peer, bytes: Uint8Array): void {
     const { attempt } = peer;
-    if (!attempt || !this.#budget.take(peer.key, false, this.#parts.clock.nowUs())) return;
+    if (!attempt) return;
     const { hello, ephemeral } = attempt;
-    const greeting = readWelcome(this.#toward(peer.key), bytes, hello);
+    const greeting = readWelcome(this.#toward(peer.key), bytes, hello, () => this.#mayVerify(peer));
     const keys =
       greeting && epochKeys(ephemeral, greeting.ephemeral, 'initiator', { hello, welcome: greeting.bytes });
     if (!greeting || !keys) return;
@@ -293,11 +293,20 @@ export class BusNode {
 
   #refusal(peer: Peer, bytes: Uint8Array): void {
     const { attempt } = peer;
-    if (!attempt || !this.#budget.take(peer.key, false, this.#parts.clock.nowUs())) return;
-    const reason = readRefusal(this.#toward(peer.key), bytes, attempt.hello);
+    if (!attempt) return;
+    const parties = this.#toward(peer.key);
+    const reason = readRefusal(parties, bytes, attempt.hello, () => this.#mayVerify(peer));
     if (reason === undefined) return;
     this.#giveUp(peer, new RpcError('PeerGone', `the node ${peer.key} refuses: ${reason}`));
     this.#forgetIfIdle(peer);
+  }
+
+  /**
+   * Whether the signature of an answer to our hello may be looked at. Hellos in the name of that
+   * node do not count here, so a flood of them keeps no answer out.
+   */
+  #mayVerify(peer: Peer): boolean {
+    return this.#budget.take(`answer of ${peer.key}`, false, this.#parts.clock.nowUs());
   }
 
   #makeLink(peer: Peer, side: LinkSide, keys: EpochKeys, terms: NodeTerms): NodeLink {

@@ -162,13 +162,19 @@ export function makeWelcome(
 
 /**
  * Reads the welcome to a hello; `undefined` if it is malformed, forged, or an answer to another.
+ * `mayVerify` says whether its signature may be looked at; it is asked when all else is in order.
  */
-export function readWelcome(parties: Parties, bytes: Uint8Array, hello: Uint8Array): Greeting | undefined {
+export function readWelcome(
+  parties: Parties,
+  bytes: Uint8Array,
+  hello: Uint8Array,
+  mayVerify: () => boolean,
+): Greeting | undefined {
   const greeting = readGreeting(bytes, HASH_BYTES + SIGNATURE_BYTES);
   if (!greeting) return undefined;
   const end = bytes.byteLength - SIGNATURE_BYTES;
   if (!sameBytes(bytes.subarray(end - HASH_BYTES, end), sha256(hello))) return undefined;
-  return isAuthentic('welcome', parties, bytes) ? greeting : undefined;
+  return mayVerify() && isAuthentic('welcome', parties, bytes) ? greeting : undefined;
 }
 
 /** The answer of a responder that wants no link, with the reason. */
@@ -186,15 +192,23 @@ export function makeRefusal(
   return bytes;
 }
 
-/** The reason of a refusal of a hello; `undefined` if it is malformed or forged. */
-export function readRefusal(parties: Parties, bytes: Uint8Array, hello: Uint8Array): string | undefined {
+/**
+ * The reason of a refusal of a hello; `undefined` if it is malformed or forged. `mayVerify` as for
+ * a welcome.
+ */
+export function readRefusal(
+  parties: Parties,
+  bytes: Uint8Array,
+  hello: Uint8Array,
+  mayVerify: () => boolean,
+): string | undefined {
   const body = bytes.subarray(DATAGRAM_HEADER_BYTES);
   const rest = HASH_BYTES + 2;
   if (body.byteLength < rest + SIGNATURE_BYTES) return undefined;
   const length = viewOf(body).getUint16(HASH_BYTES, true);
   if (length > LIMITS.reasonBytes || body.byteLength !== rest + length + SIGNATURE_BYTES) return undefined;
   if (!sameBytes(body.subarray(0, HASH_BYTES), sha256(hello))) return undefined;
-  if (!isAuthentic('refusal', parties, bytes)) return undefined;
+  if (!mayVerify() || !isAuthentic('refusal', parties, bytes)) return undefined;
   return Buffer.from(body.subarray(rest, rest + length)).toString('utf8');
 }
 
