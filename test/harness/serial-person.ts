@@ -3,7 +3,7 @@ import { createConnection } from 'node:net';
 import { expect } from 'vitest';
 
 /** The time that a guest has for anything. */
-export const BOOT_MS = 120_000;
+export const BOOT_MS = 240_000;
 
 /** A person at the serial line of a guest. */
 export class SerialPerson {

@@ -12,6 +12,8 @@ import { BOOT_MS, SerialPerson } from '../harness/serial-person.ts';
 const FETCH_MS = 240_000;
 /** The guest sleeps for so long between its two lives. */
 const ASLEEP_MS = 60_000;
+/** The most that its clock is wrong by. */
+const LATE_MS = 3000;
 
 /** A disk of a file. */
 function diskOf(name: string): string {
@@ -95,11 +97,13 @@ test.skipIf(lacks !== undefined)(
     await sleep(2000);
     const again = new SerialPerson(place.path('serial.sock'));
     again.type('\n');
-    const beforeMs = Date.now();
-    const seconds = Number(/^(\d{10})\r$/m.exec(await again.run('date +%s'))?.[1]);
-    // The clock of the guest may be two seconds behind, however long the answer took.
-    expect(seconds).toBeGreaterThan(beforeMs / 1000 - 3);
-    expect(seconds).toBeLessThan(Date.now() / 1000 + 3);
+    // The guest has a lot to do, so it is asked until it has taken the time.
+    for (let lateMs = Infinity; lateMs > LATE_MS; ) {
+      const beforeMs = Date.now();
+      const seconds = Number(/^(\d{10})\r$/m.exec(await again.run('date +%s'))?.[1]);
+      expect(seconds * 1000).toBeLessThan(Date.now() + LATE_MS);
+      lateMs = beforeMs - seconds * 1000;
+    }
     await again.run('rmdir /tmp; wait $(jobs -p) 2> /dev/null; sleep 3; sync');
     await again.run('for n in 1 2 3 4 5 6 7 8; do md5sum < f$n | cmp - s$n && echo same $n; done');
     expect(again.seen.match(/^same \d/gm)?.length).toBe(8);

@@ -27,7 +27,7 @@ describe.skipIf(missingTools)(`ext2 against a model ${missingTools ?? ''}`, () =
     { title: 'ext4, no checksums', size: '4M', args: ['-b', '2048', '-t', 'ext4', '-O', '^metadata_csum'] },
   ];
   /** Those of ext3 and ext4 that are not left to long runs, with little memory. */
-  const USUAL_JOURNALLED = ['ext3', 'ext4'];
+  const USUAL_JOURNALLED = ['ext4'];
   const ways: readonly { readonly title: string; readonly options: MemoryOptions }[] = [
     { title: 'plenty of memory', options: {} },
     { title: 'little memory, requests in random order', options: { memoryBytes: 64 * 1024, shuffleSeed: 7 } },

@@ -64,7 +64,7 @@ export class FatWorkshop {
     return bytesOf(path);
   }
 
-  /** What a command of mtools says. */
+  /** The output of a command of mtools. */
   mtoolsOutput(image: Uint8Array, name: string, ...args: readonly string[]): string {
     return this.#done(name, ['-i', this.save(image), ...args]).output;
   }
@@ -74,7 +74,7 @@ export class FatWorkshop {
     return this.#done('mtype', ['-i', this.save(image), `::${path}`]).bytes;
   }
 
-  /** What fsck.fat finds; '' for a clean image. */
+  /** The findings of fsck.fat; '' for a clean image. */
   check(image: Uint8Array): string {
     const { code, output } = this.#run('fsck.fat', ['-n', '-v', this.save(image)]);
     const dirty = output.includes('Dirty bit is set') || output.includes('differ');

@@ -14,7 +14,7 @@ function startFat(image: Uint8Array, options: MemoryOptions = {}, zone?: string)
   return Mounted.start(image, options, true, 'msdos', zone);
 }
 
-/** What our own checker and fsck.fat find. */
+/** The findings of our own checker and of fsck.fat. */
 async function mistakes(image: Uint8Array): Promise<string> {
   const { findings } = await checkFileSystem(new MemoryHypercalls(image).bio, 'msdos');
   return findings.map(({ text }) => text).join('\n') + workshop.check(image);

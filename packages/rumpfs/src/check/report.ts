@@ -1,6 +1,6 @@
 /**
- * What a checker found. `harmless`: space is lost, or a summary is wrong, as after a power failure;
- * nothing that somebody stored is in danger. `damage`: contents are lost or in danger.
+ * A finding of a checker. `harmless`: space is lost, or a summary is wrong, as after a power
+ * failure; nothing that somebody stored is in danger. `damage`: contents are lost or in danger.
  */
 export interface Finding {
   readonly kind: 'harmless' | 'damage';

@@ -3,7 +3,7 @@ import type { BufferCache } from '../buffer/buffer-cache.ts';
 import { FIRST_CLUSTER, type Geometry } from './boot-sector.ts';
 import type { Layout } from './layout.ts';
 
-/** What an entry of the FAT says, other than the next cluster of a chain (2 and more). */
+/** The meanings of an entry of the FAT, besides the next cluster of a chain (2 and more). */
 export const FAT_FREE = 0;
 /** The part of the FAT that says it is not in memory: see `FatTable.missing`. */
 export const FAT_MISSING = -1;
@@ -19,7 +19,7 @@ const CLEAN_BIT = { 12: 0, 16: 0x8000, 32: 0x0800_0000 } as const;
  * The file allocation table: for each cluster the next one of its chain. FAT12 has 12 bits for an
  * entry, FAT32 28 bits and four that are left as they are.
  *
- * What is asked of it is answered at once where its part of the table is in memory. Changes are
+ * Questions are answered at once where their part of the table is in memory. Changes are
  * made in the copy that is read; `mirror` takes them over to the others.
  */
 export class FatTable {
@@ -47,7 +47,7 @@ export class FatTable {
     return this.#end;
   }
 
-  /** What the entry of a cluster says, if that is in memory. */
+  /** The meaning of a cluster's entry, if that is in memory. */
   get(cluster: number): number {
     const raw = this.#raw(cluster);
     if (raw === FAT_MISSING || raw === FAT_FREE) return raw;
@@ -57,7 +57,7 @@ export class FatTable {
     return raw === this.#mask - 8 ? FAT_BAD : FAT_INVALID;
   }
 
-  /** What the entry of a cluster says. Rejects with `InputOutput`. */
+  /** The meaning of a cluster's entry. Rejects with `InputOutput`. */
   async read(cluster: number): Promise<number> {
     for (let said = this.get(cluster); ; said = this.get(cluster)) {
       if (said !== FAT_MISSING) return said;

@@ -30,7 +30,7 @@ export class FreeClusterSector {
     return right ? sector : undefined;
   }
 
-  /** What it says, as far as that can be. */
+  /** Both numbers, as far as they can be right. */
   read(clusterCount: number): { readonly free: number | undefined; readonly next: number } {
     const free = this.#view.getUint32(COUNTS_AT, true);
     const next = this.#view.getUint32(COUNTS_AT + 4, true);

@@ -10,7 +10,7 @@ export interface EntryPlace {
   readonly position: number;
 }
 
-/** What is known of a node in memory. */
+/** The state of a node in memory. */
 export interface NodeState {
   readonly id: number;
   readonly isDirectory: boolean;

@@ -13,7 +13,7 @@ export interface FoundEntry {
   readonly shortName: string;
 }
 
-/** What is done with the slots of a directory. */
+/** Is shown the slots of a directory. */
 export interface SlotVisitor {
   /** True ends the walk. The entry's bytes are at `offset` of `bytes`, within this turn. */
   entry(found: FoundEntry, bytes: Uint8Array, view: DataView, offset: number): boolean;

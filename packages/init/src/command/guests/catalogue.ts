@@ -31,7 +31,7 @@ export interface GuestPackage {
 export const RELEASE = 'bookworm';
 
 /** Grows when what is made of the packages changes. */
-export const RECIPE = 4;
+export const RECIPE = 5;
 
 const INSTALLER = 'usr/lib/debian-installer/images/12/i386/text/debian-installer/i386';
 /** The files of a BIOS in the package seabios. */
