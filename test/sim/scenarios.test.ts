@@ -63,6 +63,8 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/scenarios/trust.test.ts': 'modules of Node, processes and jails',
   'test/scenarios/two-writers.test.ts': 'locks of the kernel',
   'test/scenarios/vmm-qemu.test.ts': 'programs of the host',
+  'test/scenarios/vmm-shared.test.ts': 'the emulator of a processor, which takes the time of the host',
+  'test/scenarios/vmm-state.test.ts': 'the emulator of a processor, which takes the time of the host',
   'test/scenarios/vmm.test.ts': 'the emulator of a processor, which takes the time of the host',
   'test/scenarios/zlib.test.ts': 'threads that park; what the simulator refuses is tried beside it',
 };
