@@ -60,6 +60,7 @@ export default defineConfig({
       { find: /^@ginit\/simulator$/, replacement: source('simulator/src/index.ts') },
       { find: /^@ginit\/simulator\/run-seed$/, replacement: source('simulator/src/run/run-seed.ts') },
       { find: /^@ginit\/block\/(image|snapshot)$/, replacement: source('block/src/$1/index.ts') },
+      { find: /^@ginit\/block\/nbd$/, replacement: source('block/src/nbd_server/index.ts') },
       { find: /^@ginit\/block\/(.+)$/, replacement: source('block/src/$1/main.ts') },
       { find: /^@ginit\/os\/lib\/(.+)$/, replacement: source('os/src/lib/$1.ts') },
       { find: /^@ginit\/os\/(.+)$/, replacement: source('os/src/$1/main.ts') },

@@ -25,6 +25,7 @@ const FILES = [
   'packages/init/src/sequence/README.md',
   'packages/os/src/dummy/README.md',
   'packages/os/src/dynamic_rom/README.md',
+  'packages/os/src/framebuffer_png/README.md',
   'packages/block/src/block_tester/README.md',
   'packages/block/src/fault_block/README.md',
   'packages/block/src/file_block/README.md',

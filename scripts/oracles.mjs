@@ -12,12 +12,14 @@ const ORACLES = [
   { program: 'parted', debianPackage: 'parted' },
   { program: 'sgdisk', debianPackage: 'gdisk' },
   { program: 'zstd', debianPackage: 'zstd' },
+  { program: 'diodcat', debianPackage: 'diod' },
   { program: 'nbdinfo', debianPackage: 'libnbd-bin' },
   { program: 'nbdsh', debianPackage: 'python3-libnbd' },
   { program: 'nbdkit', debianPackage: 'nbdkit' },
   { program: 'fio', debianPackage: 'fio' },
   { program: 'nginx', debianPackage: 'nginx-light' },
   { program: 'openssl', debianPackage: 'openssl' },
+  { program: 'nats-server', debianPackage: 'nats-server' },
   { program: 'xmllint', debianPackage: 'libxml2-utils' },
 ];
 const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/sbin', '/sbin'];

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { isRecord } from '@ginit/core';
 import { describe, expect, test } from 'vitest';
 import { skipIfLong } from '../harness/long.ts';
+import { missingOf } from '../harness/programs.ts';
 import { ROOT } from '../house/source-files.ts';
 
 const hasGcc = spawnSync('gcc', ['--version']).status === 0;
@@ -59,6 +60,10 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
     figures: ['ramBlockIops', 'interposerUs', 'file-thread-1Iops'],
     ratios: ['chainVsNodeFs', 'partitionVsNone', ...(severalCpus ? ['chainTwoCoresVsNodeFs'] : [])],
   },
+  cluster: {
+    figures: ['linkRoundTripOneCpuUs', ...(severalCpus ? ['linkRoundTripUs', 'linkMegabytesPerSecond'] : [])],
+    ratios: ['linkLatencyVsNats', 'linkThroughputVsNats', 'linkPacketsVsPublish'],
+  },
 };
 
 /** Differences of two figures: in a quick run their order may be reversed. */
@@ -80,11 +85,16 @@ function numbers(part: unknown): Record<string, unknown> {
 const TIMEOUT_MS = 240_000;
 
 /** Dozens of launches each; they stand on the same harness as the others. */
-const LONG = ['rpc', 'bulk', 'spawn', 'block'];
+const LONG = ['rpc', 'bulk', 'spawn', 'block', 'cluster'];
+
+/** Why a benchmark cannot run here, if it cannot. */
+const missingFor = (name: string): string | undefined =>
+  name === 'cluster' ? missingOf('nats-server') : undefined;
 
 describe.each(Object.entries(KEYS))('the benchmark %s', (name, { figures, ratios }) => {
   test('runs, and its last line has every key with a number', { timeout: TIMEOUT_MS }, (context) => {
     skipIfLong(context, LONG.includes(name));
+    context.skip(missingFor(name) !== undefined, missingFor(name));
     const { status, stdout, stderr } = bench(name, '--quick');
     expect(status, stdout + stderr).toBe(0);
     const last: unknown = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');

@@ -1,9 +1,10 @@
 /** Every benchmark by its name. */
 import { block } from './block/benchmark.mjs';
 import { bulk } from './bulk/benchmark.mjs';
+import { cluster } from './cluster/benchmark.mjs';
 import { reconfigure } from './reconfigure/benchmark.mjs';
 import { rpc } from './rpc/benchmark.mjs';
 import { signal } from './signal/benchmark.mjs';
 import { spawn } from './spawn/benchmark.mjs';
 
-export const BENCHMARKS = [rpc, bulk, signal, spawn, reconfigure, block];
+export const BENCHMARKS = [rpc, bulk, signal, spawn, reconfigure, block, cluster];

@@ -6,6 +6,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Death } from '../../packages/core/test/in-process-platform.ts';
 import { type CarrierKind, finish, type InProcessSystem } from '../harness/in-process-system.ts';
+import { skipIfLong } from '../harness/long.ts';
 import { type Diary, MORTALS, startDeathSystem } from './death-system.ts';
 
 const BOUND_MS = 10_000;
@@ -141,14 +142,16 @@ const CASES = MORTALS.flatMap((mortal) => [
   { mortal, kind: 'shared', underWay: 'delivered' } as const,
   { mortal, kind: 'copying', underWay: 'lost' } as const,
   { mortal, kind: 'tiny rings', underWay: 'delivered' } as const,
+  { mortal, kind: 'bus', underWay: 'lost' } as const,
 ]);
 
 describe('killed after every frame', () => {
-  test.each(CASES)(
+  test.for(CASES)(
     'the $mortal ($kind; what is under way is $underWay)',
     { timeout: 120_000 },
-    async (one) => {
+    async (one, context) => {
       const { mortal, kind, underWay } = one;
+      skipIfLong(context, kind === 'bus');
       const label = `init -> ${mortal}`;
       const { wanted, frames } = await peacefulRun(kind);
       const total = frames.get(label) ?? 0;

@@ -7,6 +7,7 @@ import { someSession } from '@ginit/core/system';
 import { describe, expect, test } from 'vitest';
 import { provideByRoot } from '../harness/hostile-parts.ts';
 import { type CarrierKind, finish, runSystem, startSystem } from '../harness/in-process-system.ts';
+import { allLongIf } from '../harness/long.ts';
 import {
   CLIENT,
   KEEP,
@@ -34,7 +35,8 @@ function donor(use: (env: Env, store: object) => Promise<void>): ReturnType<type
   });
 }
 
-describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (kind) => {
+describe.each<CarrierKind>(['shared', 'copying', 'bus'])('over a carrier that is %s', (kind) => {
+  allLongIf(kind === 'bus');
   test('a server that answers close with an error costs its client nothing, and does not end init', async () => {
     const rude = component({ provides: [Store] }, (env) => {
       const object = env.capability(Store, KEEP);

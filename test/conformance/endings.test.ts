@@ -5,6 +5,7 @@
 import { component } from '@ginit/core';
 import { describe, expect, test } from 'vitest';
 import { type CarrierKind, finish, runSystem, startSystem } from '../harness/in-process-system.ts';
+import { allLongIf } from '../harness/long.ts';
 import {
   CLIENT,
   KEEP,
@@ -18,7 +19,8 @@ import {
   storeAt,
 } from '../harness/store-system.ts';
 
-describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (kind) => {
+describe.each<CarrierKind>(['shared', 'copying', 'bus'])('over a carrier that is %s', (kind) => {
+  allLongIf(kind === 'bus');
   test('a server that ends its own account is ended, and its clients have their donations back', async () => {
     const suicidal = component({ provides: [Store] }, (env) => {
       env.provide(Store, () => ({

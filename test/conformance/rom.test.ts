@@ -45,11 +45,13 @@ const reader = component({ requires: [Rom] }, async (env) => {
   env.exit(0);
 });
 
-test.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier that is %s', async (kind) => {
-  const { end, lines } = await runSystem(
-    kind,
-    { library, reader },
-    `<start name="library"> <provides> <service name="ROM"/> </provides> </start>
+test.each<CarrierKind>(['shared', 'copying', 'tiny rings', 'bus'])(
+  'over a carrier that is %s',
+  async (kind) => {
+    const { end, lines } = await runSystem(
+      kind,
+      { library, reader },
+      `<start name="library"> <provides> <service name="ROM"/> </provides> </start>
      <start name="reader"> <exit propagate="yes"/>
        <route>
          <service name="ROM" label="config"> <parent/> </service>
@@ -58,9 +60,10 @@ test.each<CarrierKind>(['shared', 'copying', 'tiny rings'])('over a carrier that
          <any-service> <parent/> </any-service>
        </route>
      </start>`,
-  );
-  expect(end).toEqual({ kind: 'exit', code: 0 });
-  const said = lines.filter((line) => line.startsWith('[init -> reader]')).map((line) => line.slice(17));
-  const changes = ['second', 'absent', 'fourth'];
-  expect(said).toEqual(['first', ...changes.flatMap((content) => ['new: true', content, 'new: false'])]);
-});
+    );
+    expect(end).toEqual({ kind: 'exit', code: 0 });
+    const said = lines.filter((line) => line.startsWith('[init -> reader]')).map((line) => line.slice(17));
+    const changes = ['second', 'absent', 'fourth'];
+    expect(said).toEqual(['first', ...changes.flatMap((content) => ['new: true', content, 'new: false'])]);
+  },
+);

@@ -6,11 +6,13 @@ import { LIMITS, someSession } from '@ginit/core/system';
 import { describe, expect, test } from 'vitest';
 import { parentOf, provideByRoot, watchParents } from '../harness/hostile-parts.ts';
 import { type CarrierKind, runSystem } from '../harness/in-process-system.ts';
+import { allLongIf } from '../harness/long.ts';
 import { CLIENT, KEEP, MIB, missing, quotaAgain, quotaOf, server, Store } from '../harness/store-system.ts';
 
 const Greed = session('Greed', { begin: rpc<() => void>({ args: [], result: nothing }) });
 
-describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (kind) => {
+describe.each<CarrierKind>(['shared', 'copying', 'bus'])('over a carrier that is %s', (kind) => {
+  allLongIf(kind === 'bus');
   test('a client that fills the table of its requests is refused, and no other client is', async () => {
     let answerAll = (): void => {};
     const answered = new Promise<void>((resolve) => {

@@ -5,6 +5,7 @@
 import { component, nothing, rpc, SessionError, session, text } from '@ginit/core';
 import { describe, expect, test } from 'vitest';
 import { type CarrierKind, finish, startSystem } from '../harness/in-process-system.ts';
+import { allLongIf } from '../harness/long.ts';
 
 const Store = session('Store', {
   keep: rpc<(words: string) => void>({ args: [text()], result: nothing }),
@@ -17,7 +18,8 @@ const Slow = session('Slow', {
 const server = (name: string, service = 'Store'): string =>
   `<start name="${name}" ram="4M" caps="100"> <provides> <service name="${service}"/> </provides> </start>`;
 
-describe.each<CarrierKind>(['shared', 'copying'])('over a carrier that is %s', (kind) => {
+describe.each<CarrierKind>(['shared', 'copying', 'bus'])('over a carrier that is %s', (kind) => {
+  allLongIf(kind === 'bus');
   test('a component that fails because its sessions end while it is being stopped has not crashed', async () => {
     let waiting = 0;
     let begun = (): void => {};

@@ -52,7 +52,7 @@ function doorsOfCore(): string[] {
 }
 
 /** Doors that lead to what confines components, or tests them. */
-const NOT_FOR_COMPONENTS = ['platform', 'supervisor', 'testing'];
+const NOT_FOR_COMPONENTS = ['nats', 'platform', 'supervisor', 'testing'];
 
 describe('doors of @ginit/core', () => {
   test('the check of imports knows every door that is for components', () => {

@@ -104,6 +104,7 @@ test('folders with underscores are named after services and components', () => {
     'snapshot_block',
     'vfs_block',
     'ram_fs',
+    'framebuffer_png',
     'log_report',
     'report_log',
     'report_rom',

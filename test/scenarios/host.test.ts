@@ -323,6 +323,7 @@ test.runIf(process.platform === 'linux')(
     await attempt('second run', () => place.run());
     await cat2.input.end();
     await attempt('ended in a workplace', () => cat2.ended);
+    await attempt('end of output in a workplace', () => cat2.output.read());
     await place.close();
     await attempt('closed workplace', () => place.listen('other'));
     await attempt('other workplace', () => host.workplace('/bin/false'));
@@ -355,6 +356,7 @@ test.runIf(process.platform === 'linux')(
       'socket elsewhere: Escapes',
       'second run: Unsupported',
       'ended in a workplace: {"code":0}',
+      'end of output in a workplace: undefined',
       'closed workplace: Closed',
       'other workplace: NotGranted',
       'missing in a workplace: NotFound',

@@ -2,13 +2,13 @@
  * The virtual machine monitor under ginit: wherever it runs, its libraries are there; and an
  * unmodified Debian uses a disk. The guest is fetched unless it is in the user's cache.
  */
-import { createConnection } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { skipIfLong } from '../harness/long.ts';
 import { Program } from '../../packages/vmm/test/tiny-guest.ts';
 import { GINIT, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 import { JAILABLE } from '../harness/jailable.ts';
 import { missingOf, mustRun, runProgram } from '../harness/programs.ts';
+import { BOOT_MS, SerialPerson } from '../harness/serial-person.ts';
 
 afterEach(() => {
   delete process.env['GINIT_RUNTIME_DIR'];
@@ -61,37 +61,6 @@ test('a machine runs in a thread, in a process and, where there are jails, in a 
 });
 
 const FETCH_MS = 240_000;
-const BOOT_MS = 120_000;
-
-/** A person at the serial line of a guest. */
-class SerialPerson {
-  seen = '';
-  readonly #socket;
-
-  constructor(path: string) {
-    this.#socket = createConnection(path);
-    this.#socket.setEncoding('utf8').on('data', (text: string) => (this.seen += text));
-  }
-
-  /** Types a command, and waits for its end; the result is what it has written. */
-  async run(command: string): Promise<string> {
-    // Behind its prompt, the shell asks where the cursor is.
-    await this.until(/# \S*$/);
-    this.seen = '';
-    // What is typed is echoed; the guest puts the two parts of the last word together.
-    this.#socket.write(`${command}; echo the" end"\n`);
-    await this.until(/^the end\r?$/m);
-    return this.seen;
-  }
-
-  async until(pattern: RegExp): Promise<void> {
-    await expect.poll(() => this.seen, { timeout: BOOT_MS, interval: 50 }).toMatch(pattern);
-  }
-
-  type(text: string): void {
-    this.#socket.write(text);
-  }
-}
 
 const lacks = missingOf('apt-get', 'dpkg-deb', 'mke2fs', 'e2fsck', 'debugfs');
 

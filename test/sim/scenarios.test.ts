@@ -62,6 +62,7 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/scenarios/terminal.test.ts': 'people, programs and sockets at terminals',
   'test/scenarios/trust.test.ts': 'modules of Node, processes and jails',
   'test/scenarios/two-writers.test.ts': 'locks of the kernel',
+  'test/scenarios/vmm-qemu.test.ts': 'programs of the host',
   'test/scenarios/vmm.test.ts': 'the emulator of a processor, which takes the time of the host',
   'test/scenarios/zlib.test.ts': 'threads that park; what the simulator refuses is tried beside it',
 };
@@ -72,9 +73,9 @@ const EXAMPLES = ['hello.xml', 'storage.xml', 'race/fixed.xml'];
 const ELSEWHERE = ['live-config.xml', 'roms.xml'];
 /**
  * Virtual machines, which run on the time of the host: `test/scenarios/vmm.test.ts` starts one, the
- * demo the other.
+ * demo another, and `test/scenarios/vmm-qemu.test.ts` what the third has.
  */
-const MACHINES = ['guest.xml', 'linux.xml'];
+const MACHINES = ['guest.xml', 'linux.xml', 'two-monitors.xml'];
 /** The output of this example depends on chance, which is its purpose. */
 const RACES = ['race/race.xml'];
 

@@ -74,11 +74,24 @@ export class RpcError<Code extends string = string> extends Error {
   }
 }
 
+/**
+ * What the caller knows of a call whose peer is gone: that it was not carried out, because it was
+ * never handed over, or nothing.
+ */
+export type Executed = 'no' | 'maybe';
+
 /** The peer ended, crashed or was removed while a call was pending, or before it was made. */
 export class PeerGone extends RpcError<'PeerGone'> {
-  constructor(message = 'the peer is gone') {
+  /**
+   * Whether the call was carried out: `no` if it was provably never handed over, so that it may be
+   * repeated elsewhere, and else `maybe`.
+   */
+  readonly executed: Executed;
+
+  constructor(message = 'the peer is gone', executed: Executed = 'maybe') {
     super('PeerGone', message);
     this.name = 'PeerGone';
+    this.executed = executed;
   }
 }
 

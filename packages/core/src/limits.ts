@@ -115,6 +115,37 @@ export const LIMITS = {
    * is `LimitExceeded`.
    */
   answerBytesAside: 128 * 1024 * 1024,
+  /**
+   * A datagram between two nodes, and the shortest bound of one that a node may ask for. NATS's own
+   * bound is 1 MiB.
+   */
+  busDatagramBytes: 256 * 1024,
+  busDatagramBytesMin: 16 * 1024,
+  /** Datagrams of a link that the other end has not acknowledged, and their bytes. */
+  busWindowDatagrams: 1024,
+  busWindowBytes: 4 * 1024 * 1024,
+  /** Bytes of one channel that its reader on another node has not taken. */
+  busChannelWindowBytes: 1024 * 1024,
+  /** Channels that each end of a link has opened. */
+  busChannels: 16_384,
+  /** The text by which the opener of a channel says what it is for. */
+  busTicketBytes: 1024,
+  /** What a node says about itself. */
+  busAboutBytes: 1024,
+  /** The lease of a link between two nodes: what is usual, and what another node may ask for. */
+  busLeaseMs: 10_000,
+  busLeaseMsMin: 500,
+  busLeaseMsMax: 600_000,
+  /** Nodes that one node has links to, or tries to. */
+  busPeers: 4096,
+  /** Handshakes of one peer that are under way to a node. */
+  busHandshakes: 4,
+  /**
+   * Signatures on the bus that a node looks at in a second: in one name, and in all names that it
+   * has no business with.
+   */
+  busSignaturesPerName: 8,
+  busSignaturesOfStrangers: 64,
   /** Calls that wait for a capability that is still being introduced. */
   callsOnUnresolved: 1024,
   /**

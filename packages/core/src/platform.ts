@@ -20,6 +20,7 @@ export { type MemorySharing, SHARES_ALL, SHARES_NONE } from './memory/shared-mem
 export {
   type Bus,
   BUS_PAYLOAD_BYTES_MAX,
+  type BusDenial,
   type BusMessage,
   isSubject,
   isSubjectPattern,

@@ -4,7 +4,15 @@
 import { describe, expect, test } from 'vitest';
 import { skipReason } from '../../sharedarraybuffer-polyfill/test/observe.ts';
 import { type Place, wordsAt } from '../src/memory/place.ts';
-import { Bell, censusMemory, Doorbell, doorbellMemory, Sleep, SLOTS } from '../src/platform/wire/doorbell.ts';
+import {
+  Bell,
+  censusMemory,
+  CPUS,
+  Doorbell,
+  doorbellMemory,
+  Sleep,
+  SLOTS,
+} from '../src/platform/wire/doorbell.ts';
 
 interface Made {
   readonly memory: Place;
@@ -99,6 +107,18 @@ describe('sleeping', () => {
     expect(words[0]).toBe(Sleep.awake);
     await rung;
     expect(taken(doorbell)).toEqual([4, 5]);
+  });
+
+  test('ends before the turn does if it goes on for long, where the owner has a CPU meanwhile', async () => {
+    const { doorbell, bell, words } = make();
+    const rung = doorbell.wait();
+    bell.hurry();
+    expect(words[0]).toBe(Sleep.waiting);
+    bell.ringSoon(4);
+    bell.hurry();
+    expect(words[0]).toBe(CPUS > 1 ? Sleep.awake : Sleep.waiting);
+    await rung;
+    expect(taken(doorbell)).toEqual([4]);
   });
 
   test('ends by whoever reports the death of a waker that was killed before it had woken the owner', async () => {

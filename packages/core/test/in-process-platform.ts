@@ -1,7 +1,7 @@
 /**
  * The in-process platform for our own tests: its carriers either share memory or copy everything,
- * as if over a wire, or are real rings; what passes on all of them keeps to the interface. And
- * components can be killed at any of their frames.
+ * as if over a wire, or are real rings, or a link between two nodes; what passes on all of them
+ * keeps to the interface. And components can be killed at any of their frames.
  */
 import type { Component } from '@ginit/core';
 import type { Carrier } from '../src/channel/carrier.ts';
@@ -9,10 +9,11 @@ import { RING_BYTES } from '../src/platform/wire/channel-memory.ts';
 import type { HostPlatform } from '../src/runtime/host-access.ts';
 import { inProcessCarriers } from '../src/testing/in-process-carriers.ts';
 import { InProcessPlatform as PlainPlatform } from '../src/testing/in-process-platform.ts';
+import { busCarriers } from './bus-carriers.ts';
 import { ringCarriers } from './ring-carriers.ts';
 
 /** How two components are joined. */
-export type CarrierKind = 'shared' | 'copying' | 'tiny rings' | 'rings';
+export type CarrierKind = 'shared' | 'copying' | 'tiny rings' | 'rings' | 'bus';
 
 /** Bytes of a tiny ring: a record holds 56 of them. */
 const TINY_RING_BYTES = 256;
@@ -21,6 +22,7 @@ const TINY_RING_BYTES = 256;
 export function carrierPair(kind: CarrierKind): [Carrier, Carrier] {
   if (kind === 'tiny rings') return ringCarriers(TINY_RING_BYTES);
   if (kind === 'rings') return ringCarriers(RING_BYTES);
+  if (kind === 'bus') return busCarriers();
   return inProcessCarriers(kind);
 }
 

@@ -233,6 +233,19 @@ describe.skipIf(noRing !== undefined)(`a ring${noRing ? ` (skipped: ${noRing})` 
     closeSync(descriptor);
   });
 
+  test('completes the first of several large requests before the kernel begins with the last', async () => {
+    writeFileSync(image, new Uint8Array(PAGES * PAGE).fill(1));
+    const file = await open('ro');
+    const memories = Array.from({ length: 3 }, () => sharedPages(PAGES));
+    const lastBytes = (): (number | undefined)[] => memories.map((memory) => memory.at(-1));
+    const [first, ...others] = memories.map((memory) => file.read(memory, 0));
+    await first;
+    expect(lastBytes()).toEqual([1, 0, 0]);
+    await Promise.all(others);
+    expect(lastBytes()).toEqual([1, 1, 1]);
+    await file.close();
+  });
+
   test('is there while a file uses it', async () => {
     const [before, bells] = [rings(), descriptors('eventfd')];
     const files = [await open('ro'), await open('ro')];

@@ -26,6 +26,7 @@ export class TestLink implements StreamLink {
   closes = 0;
   releases = 0;
   sent = 0;
+  hurries = 0;
   largestFrame = 0;
 
   constructor(shared: boolean, memory: SharedArrayBuffer | ArrayBuffer) {
@@ -38,6 +39,10 @@ export class TestLink implements StreamLink {
     this.underWay.push(frame.slice());
     this.sent++;
     this.largestFrame = Math.max(this.largestFrame, frame.length);
+  }
+
+  hurry(): void {
+    this.hurries++;
   }
 
   close(): void {

@@ -34,7 +34,7 @@ test('a long batch is published in parts, with one signal for a sink that waits'
   submit(stream, 64 * 1024);
   expect(stream.sourceLink.sent).toBe(1);
   expect(pending()).toBe(2);
-  // The sink waits again, and a quarter of the queue is 16 packets.
+  // The sink waits again, and a part has 16 packets.
   for (let index = 0; index < 15; index++) submit(stream, 1);
   expect(pending()).toBe(0);
   submit(stream, 1);
@@ -43,6 +43,20 @@ test('a long batch is published in parts, with one signal for a sink that waits'
   expect(pending()).toBe(0);
   stream.source.wakeup();
   expect(pending()).toBe(1);
+});
+
+test('a part has as many packets in a long queue, and the other end looks at it while the batch goes on', () => {
+  const stream = testStream(true, { bulkBytes: 4096, queueSlots: 256, alignLog2: 6 });
+  const packet = new Packet();
+  expect(stream.sink.next(packet)).toBe(false);
+  for (let index = 0; index < 15; index++) submit(stream, 0);
+  expect(stream.sourceLink).toMatchObject({ sent: 0, hurries: 0 });
+  submit(stream, 0);
+  expect(stream.sourceLink).toMatchObject({ sent: 1, hurries: 1 });
+  // The end of a batch is the end of a turn.
+  submit(stream, 0);
+  stream.source.wakeup();
+  expect(stream.sourceLink).toMatchObject({ sent: 1, hurries: 1 });
 });
 
 test('acknowledgements of a long batch are published in parts', async () => {

@@ -74,11 +74,14 @@ test('a machine that ends answers what was wanted of it, and too much is refused
 });
 
 test.each([
-  [[], /takes one of list, pause, resume, reset, poweroff/],
+  [[], /takes one of list, pause, resume, reset, poweroff, save, restore, media, screen, type, key/],
   [['eject', 'vmm'], /takes one of list/],
   [['list', 'vmm'], /takes no "vmm"/],
   [['pause'], /takes one label/],
   [['pause', 'a', 'b'], /takes one label/],
+  [['screen', 'vmm'], /takes a label .* and the name of a file/],
+  [['type', 'vmm', 'two', 'words'], /and a text, in quotes/],
+  [['key', 'vmm'], /and one to eight keys/],
   [['media', 'a', 'cdrom'], /takes a label, cdrom or floppy, and a file or eject/],
   [['media', 'a', 'tape', 'eject'], /takes a label, cdrom or floppy/],
   [['media', 'a', 'cdrom', '/x.iso', '/y.iso'], /takes a label/],

@@ -54,7 +54,10 @@ export function assert(condition: boolean, what: string): asserts condition {
 }
 
 /** Reads an element that must exist. */
-export function at(array: Uint32Array | Int32Array | Uint16Array | Uint8Array, index: number): number {
+export function at(
+  array: Float64Array | Uint32Array | Int32Array | Uint16Array | Uint8Array,
+  index: number,
+): number {
   const value = array[index];
   if (value === undefined) throw new Error(`rumpfs: broken invariant: index ${index} of ${array.length}`);
   return value;

@@ -1,6 +1,10 @@
+import { mountCd9660, probeCd9660 } from './cd9660/cd9660.ts';
+import { checkMsdos } from './check/check-msdos.ts';
+import type { CheckReport } from './check/report.ts';
 import { FsError } from './errors.ts';
-import { mountExt2, probeExt2 } from './ext2/ext2.ts';
+import { mountExt, probeExt } from './ext/ext.ts';
 import type { BlockIo, Hypercalls } from './hypercall/hypercalls.ts';
+import { mountMsdos, probeMsdos } from './msdos/msdos.ts';
 import type { FileSystem } from './vnode/file-system.ts';
 import { Mount } from './vnode/mount.ts';
 import type { MountOptions } from './vnode/mount-options.ts';
@@ -9,15 +13,22 @@ import type { MountOptions } from './vnode/mount-options.ts';
 interface FileSystemType {
   probe(bio: BlockIo): Promise<boolean>;
   mount(hypercalls: Hypercalls, options: MountOptions): Promise<FileSystem>;
+  /** Looks for mistakes, with code that shares nothing with the rest. */
+  check?(bio: BlockIo): Promise<CheckReport>;
 }
 
 /** Every format there is; `auto` probes them in this order. */
 const types: ReadonlyMap<string, FileSystemType> = new Map<string, FileSystemType>([
-  ['ext2', { probe: probeExt2, mount: (hypercalls, { writeable }) => mountExt2(hypercalls, writeable) }],
+  ['ext2', { probe: probeExt, mount: mountExt }],
+  ['cd9660', { probe: probeCd9660, mount: mountCd9660 }],
+  ['msdos', { probe: probeMsdos, mount: mountMsdos, check: checkMsdos }],
 ]);
 
+/** Other names of formats: those of ext2's successors, and the one that NetBSD has. */
+const ALIASES: Readonly<Record<string, string>> = { ext2fs: 'ext2', ext3: 'ext2', ext4: 'ext2' };
+
 /** The names that `mountFileSystem` knows besides `auto`. */
-export const fileSystemTypes: readonly string[] = [...types.keys()];
+export const fileSystemTypes: readonly string[] = [...types.keys(), ...Object.keys(ALIASES)];
 
 /**
  * Mounts what is on the device: a format by its name, or `auto` for the first that recognises it.
@@ -29,16 +40,26 @@ export async function mountFileSystem(
   type: string,
   options: MountOptions,
 ): Promise<Mount> {
-  const found = type === 'auto' ? await recognise(hypercalls.bio) : types.get(type);
-  if (found === undefined) {
-    throw type === 'auto'
-      ? new FsError('NoFileSystem', `no known file system (${fileSystemTypes.join(', ')}) on the device`)
-      : new FsError(
-          'NotSupported',
-          `no file system "${type}"; there are auto, ${fileSystemTypes.join(', ')}`,
-        );
-  }
+  const found = await typeOf(hypercalls.bio, type);
   return Mount.create(await found.mount(hypercalls, options), hypercalls);
+}
+
+/**
+ * Checks what is on the device, and changes nothing. Rejects with `NotSupported` where there is no
+ * checker for the format.
+ */
+export async function checkFileSystem(bio: BlockIo, type: string): Promise<CheckReport> {
+  const { check } = await typeOf(bio, type);
+  if (check === undefined) throw new FsError('NotSupported', 'there is no checker for this format');
+  return check(bio);
+}
+
+async function typeOf(bio: BlockIo, type: string): Promise<FileSystemType> {
+  const found = type === 'auto' ? await recognise(bio) : types.get(ALIASES[type] ?? type);
+  if (found !== undefined) return found;
+  throw type === 'auto'
+    ? new FsError('NoFileSystem', `no known file system (${fileSystemTypes.join(', ')}) on the device`)
+    : new FsError('NotSupported', `no file system "${type}"; there are auto, ${fileSystemTypes.join(', ')}`);
 }
 
 async function recognise(bio: BlockIo): Promise<FileSystemType | undefined> {

@@ -1,6 +1,7 @@
 /** The parts of the file systems that a component, a tool or a test uses. */
+export type { CheckReport, Finding } from './check/report.ts';
 export { FsError, type FsErrorCode } from './errors.ts';
-export { fileSystemTypes, mountFileSystem } from './file-systems.ts';
+export { checkFileSystem, fileSystemTypes, mountFileSystem } from './file-systems.ts';
 export type { BlockIo, Hypercalls } from './hypercall/hypercalls.ts';
 export type {
   AttributeChange,
@@ -12,6 +13,6 @@ export type {
   NodeType,
 } from './vnode/attributes.ts';
 export type { Mount } from './vnode/mount.ts';
-export type { MountOptions } from './vnode/mount-options.ts';
+export { type MountOptions, RECOVERIES, type Recovery } from './vnode/mount-options.ts';
 export { resolveParent, resolvePath } from './vnode/path.ts';
 export type { Vnode } from './vnode/vnode.ts';

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { allClear, allSet, clearBits, nextClear, nextSet, setBits } from '../src/ext2/bitmap.ts';
+import { allClear, allSet, clearBits, nextClear, nextSet, setBits } from '../src/ext/bitmap.ts';
 
 test('bitmaps behave as arrays of booleans do', () => {
   const step = fc.record({ from: fc.nat(255), count: fc.integer({ min: 1, max: 100 }), on: fc.boolean() });

@@ -27,23 +27,39 @@ async function outcomeOf(action: () => Promise<unknown> | unknown): Promise<unkn
   }
 }
 
+/** What a format cannot do as the model does. */
+export interface PairForm {
+  /** The format's name. */
+  readonly type: string;
+  /** Whether a file has no holes, so that a size alone may take all space. */
+  readonly solid?: boolean;
+  /** Whether a directory may be full while the device is not. */
+  readonly boundedDirectories?: boolean;
+}
+
 /** The real file system beside the model; each step is done to both. */
 export class Pair {
   readonly model = new Model();
+  readonly #form: PairForm;
   readonly #hypercalls: MemoryHypercalls;
   #mount: Mount;
   #open: { readonly vnode: Vnode; readonly node: ModelNode } | undefined = undefined;
   readonly #random = randomFrom(42);
 
-  private constructor(hypercalls: MemoryHypercalls, mount: Mount) {
+  private constructor(hypercalls: MemoryHypercalls, mount: Mount, form: PairForm) {
     this.#hypercalls = hypercalls;
     this.#mount = mount;
+    this.#form = form;
   }
 
-  static async start(image: Uint8Array, options: MemoryOptions): Promise<Pair> {
+  static async start(
+    image: Uint8Array,
+    options: MemoryOptions,
+    form: PairForm = { type: 'ext2' },
+  ): Promise<Pair> {
     const hypercalls = new MemoryHypercalls(image, options);
-    const mount = await mountFileSystem(hypercalls, 'ext2', { writeable: true });
-    return new Pair(hypercalls, mount);
+    const mount = await mountFileSystem(hypercalls, form.type, { writeable: true });
+    return new Pair(hypercalls, mount, form);
   }
 
   async end(): Promise<Uint8Array> {
@@ -193,7 +209,7 @@ export class Pair {
     onReal: (mount: Mount) => Promise<unknown>,
   ): Promise<void> {
     const real = await outcomeOf(() => onReal(this.#mount));
-    if (real === 'NoSpace') return this.#expectFull();
+    if (real === 'NoSpace') return this.#expectFull(step.op === 'truncate' ? step.size : 0);
     const modelled = await outcomeOf(onModel);
     if (real instanceof Uint8Array && modelled instanceof Uint8Array)
       expectSame(real, modelled, JSON.stringify(step));
@@ -224,14 +240,18 @@ export class Pair {
     const data = Uint8Array.from({ length: bytes }, () => Math.floor(this.#random() * 256));
     const written = await outcomeOf(() => this.#mount.write(vnode, position, data));
     if (written === bytes) return writeModel(node, position, data);
-    await this.#expectFull();
+    this.#expectFull(position + bytes);
     if (typeof written === 'number') writeModel(node, position, data.subarray(0, written));
     else expect(written).toBe('NoSpace');
   }
 
-  #expectFull(): void {
-    const { blocksFree, nodesFree } = this.#mount.statistics();
-    expect(Math.min(blocksFree, nodesFree), 'free when there was no space').toBeLessThan(4);
+  /** @param sizeBytes the size that a file would have */
+  #expectFull(sizeBytes: number): void {
+    const { blocksFree, nodes, nodesFree, blockSizeBytes } = this.#mount.statistics();
+    const wanted = this.#form.solid === true ? Math.ceil(sizeBytes / blockSizeBytes) : 0;
+    if (sizeBytes === 0 && this.#form.boundedDirectories === true) return;
+    const left = nodes === 0 ? blocksFree : Math.min(blocksFree, nodesFree);
+    expect(left, 'free when there was no space').toBeLessThan(4 + wanted);
   }
 
   #modelFile(where: string): ModelNode {

@@ -9,14 +9,21 @@ export class Mounted {
   readonly hypercalls: MemoryHypercalls;
   readonly mount: Mount;
 
-  private constructor(hypercalls: MemoryHypercalls, mount: Mount) {
+  constructor(hypercalls: MemoryHypercalls, mount: Mount) {
     this.hypercalls = hypercalls;
     this.mount = mount;
   }
 
-  static async start(image: Uint8Array, options: MemoryOptions = {}, writeable = true): Promise<Mounted> {
+  static async start(
+    image: Uint8Array,
+    options: MemoryOptions = {},
+    writeable = true,
+    type = 'ext2',
+    zone?: string,
+  ): Promise<Mounted> {
     const hypercalls = new MemoryHypercalls(image, options);
-    return new Mounted(hypercalls, await mountFileSystem(hypercalls, 'ext2', { writeable }));
+    const wishes = zone === undefined ? { writeable } : { writeable, zone };
+    return new Mounted(hypercalls, await mountFileSystem(hypercalls, type, wishes));
   }
 
   /** Unmounts. The result is the image as it is then. */

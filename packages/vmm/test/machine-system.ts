@@ -1,7 +1,10 @@
 /** Systems with one machine in them, in the test's own thread, on the real engine v86. */
-import { type Component, component, Rom, RomModule, Timer } from '@ginit/core';
+import { type Component, component, Rom, RomModule, RpcError, Timer } from '@ginit/core';
 import { Machine, type MachineAction, type MachineAnswer, type MachineState } from '@ginit/core/machine';
 import { Block, type BlockBackend, serveBlock } from '@ginit/core/block';
+import { FileSystem, serveFileSystem } from '@ginit/core/file_system';
+import { Framebuffer, ServedFramebuffer } from '@ginit/core/framebuffer';
+import { Input, type InputEvent, ServedInput } from '@ginit/core/input';
 import { ServedTerminal, Terminal } from '@ginit/core/terminal';
 import { expect } from 'vitest';
 import {
@@ -12,6 +15,9 @@ import {
 } from '../../../test/harness/in-process-system.ts';
 import { KeptMachines } from '../../core/src/supervisor/kept-machines.ts';
 import { TimerSession } from '../../core/src/supervisor/timer-session.ts';
+import { Budget } from '../../os/src/ram_fs/budget.ts';
+import { RAM_FS_CONFIG } from '../../os/src/ram_fs/content.ts';
+import { RamFileSystem } from '../../os/src/ram_fs/ram-file-system.ts';
 import vmm from '../src/main.ts';
 
 const TIMEOUT_MS = 20_000;
@@ -25,10 +31,30 @@ export interface MachineSurroundings {
   readonly ram?: string;
   /** Whether the terminal takes what the guest writes. */
   readonly takesOutput?: boolean;
+  /** Whether there is a screen with a keyboard. */
+  readonly hasScreen?: boolean;
   /** Attributes of its config. */
   readonly attributes?: string;
+  /** The files of its File_system sessions. */
+  readonly files?: RamFileSystem;
   /** The machine's time, if it is not the real one. */
   readonly clock?: ManualClock;
+}
+
+/** Files in memory, which outlive a system, and the room that there is for them. */
+export function someFiles(): { readonly files: RamFileSystem; readonly room: { bytes: number } } {
+  const room = { bytes: 2 ** 30 };
+  let ramUsed = 0;
+  const account = {
+    allocate: async ({ ram }: { ram: number }) => {
+      if (ramUsed + ram > room.bytes) throw new RpcError('OUT_OF_RAM');
+      ramUsed += ram;
+      return ram;
+    },
+    free: async (ram: number) => void (ramUsed -= ram),
+    state: async () => ({ ramQuota: room.bytes, ramUsed, capQuota: 100, capUsed: 0 }),
+  };
+  return { files: new RamFileSystem(new Budget(account), () => 0), room };
 }
 
 /** Waits of less than this are only for others to have their turn. */
@@ -67,15 +93,22 @@ export class ManualClock {
 export class MachineSystem {
   /** What the guest has written. */
   output = '';
+  /** The same as bytes. */
+  readonly bytes: number[] = [];
   readonly #system: InProcessSystem;
   readonly #machines = new KeptMachines();
   #terminal: ServedTerminal | undefined;
+  #screen: ServedFramebuffer | undefined;
+  #input: ServedInput | undefined;
 
   /** `config` is what stands in the config of the machine. */
-  constructor(
-    config: string,
-    { roms = {}, disks = {}, ram = '20M', takesOutput = true, attributes = '', clock }: MachineSurroundings,
-  ) {
+  constructor(config: string, surroundings: MachineSurroundings) {
+    const { roms = {}, disks = {}, takesOutput = true, attributes = '', clock } = surroundings;
+    const { files: fileSystem, hasScreen = false, ram = fileSystem ? '23M' : '20M' } = surroundings;
+    const folder = component({ provides: [FileSystem], config: RAM_FS_CONFIG }, (env) => {
+      const options = { config: env.config.read(RAM_FS_CONFIG), report: () => {} };
+      if (fileSystem) env.provide(FileSystem, (session) => serveFileSystem(session, fileSystem, options));
+    });
     const files = component({ provides: [Rom] }, (env) => {
       env.provide(Rom, ({ label }) => new RomModule(roms[label.last]).open());
     });
@@ -83,7 +116,10 @@ export class MachineSystem {
       env.provide(Terminal, (session) => {
         const served = new ServedTerminal(session, {
           written: () => {
-            if (takesOutput) this.output += new TextDecoder().decode(served.take());
+            if (!takesOutput) return;
+            const bytes = served.take();
+            this.bytes.push(...bytes);
+            this.output += new TextDecoder().decode(bytes);
           },
         });
         this.#terminal = served;
@@ -96,6 +132,16 @@ export class MachineSystem {
     });
     const time = component({ provides: [Timer] }, (env) => {
       if (clock) env.provide(Timer, () => new TimerSession(clock));
+    });
+    const screen = component({ provides: [Framebuffer, Input] }, (env) => {
+      env.provide(Framebuffer, async (session) => {
+        this.#screen = await ServedFramebuffer.open(env, session);
+        return this.#screen.session;
+      });
+      env.provide(Input, async (session) => {
+        this.#input = await ServedInput.open(env, session);
+        return this.#input.session;
+      });
     });
     const servers = Object.entries(disks).map(([label, disk]): [string, Component] => [
       `disk-${label}`,
@@ -112,10 +158,12 @@ export class MachineSystem {
     ];
     this.#system = startSystem(
       'shared',
-      { files, terminal, control, time, vmm, ...Object.fromEntries(servers) },
+      { files, folder, terminal, control, time, screen, vmm, ...Object.fromEntries(servers) },
       `<start name="files" ram="16M"> <provides> <service name="ROM"/> </provides> </start>
       <start name="terminal"> <provides> <service name="Terminal"/> </provides> </start>
       <start name="control"> <provides> <service name="Machine"/> </provides> </start>
+      ${fileSystem ? '<start name="folder" ram="8M"> <provides> <service name="File_system"/> </provides> <config> <default-policy writeable="yes"/> </config> </start>' : ''}
+      ${hasScreen ? '<start name="screen"> <provides> <service name="Framebuffer"/> <service name="Input"/> </provides> </start>' : ''}
       ${clock ? '<start name="time"> <provides> <service name="Timer"/> </provides> </start>' : ''}
       ${servers.map(([name]) => `<start name="${name}"> <provides> <service name="Block"/> </provides> </start>`).join('')}
       <start name="vmm" ram="${ram}"> <exit propagate="yes"/>
@@ -123,6 +171,8 @@ export class MachineSystem {
           <service name="Terminal"> <child name="terminal"/> </service>
           <service name="Machine"> <child name="control"/> </service>
           ${clock ? '<service name="Timer"> <child name="time"/> </service>' : ''}
+          ${fileSystem ? '<service name="File_system"> <child name="folder"/> </service>' : ''}
+          ${hasScreen ? '<service name="Framebuffer"> <child name="screen"/> </service> <service name="Input"> <child name="screen"/> </service>' : ''}
           ${routes.join('')}
           <any-service> <parent/> </any-service>
         </route>
@@ -134,6 +184,21 @@ export class MachineSystem {
   /** Types on the serial line. */
   type(text: string): void {
     this.#terminal?.push(new TextEncoder().encode(text));
+  }
+
+  /** The picture that the screen shows; a word for each pixel, as 0xRRGGBB. */
+  get picture(): { readonly width: number; readonly height: number; readonly pixels: Uint32Array } {
+    const { width, height, pixels } = this.#screen?.picture() ?? {
+      width: 0,
+      height: 0,
+      pixels: new Uint8Array(),
+    };
+    return { width, height, pixels: new Uint32Array(pixels.buffer, 0, width * height) };
+  }
+
+  /** Does something with keyboard and mouse. */
+  input(event: InputEvent): void {
+    this.#input?.submit(event);
   }
 
   /** Wants something of the machine, as `ginit vm` does. */

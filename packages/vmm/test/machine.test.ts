@@ -319,10 +319,21 @@ describe('a machine that cannot be is one clear error', () => {
     [
       'a kernel for 64 bits',
       '<kernel rom="big"/>',
-      {},
+      { attributes: 'engine="v86"' },
       /config\.xml:\d+:\d+: the kernel cannot be started: it is a kernel for 64 bits, and .* v86 has 32/,
     ],
-    ['no kernel at all', '', {}, /config\.xml:\d+:\d+: <config> .*<kernel>/],
+    [
+      'nothing to start with',
+      '',
+      {},
+      /config\.xml:\d+:\d+: .* <kernel>.* by a <bios>: bios\.bin of Debian's package seabios/,
+    ],
+    [
+      'a kernel and a BIOS',
+      '<kernel rom="linux"/> <bios rom="linux"/>',
+      {},
+      /config\.xml:\d+:\d+: <bios> is only of use without a kernel/,
+    ],
     ['a kernel without a name', '<kernel/>', {}, /config\.xml:\d+:\d+: <kernel> needs rom or file/],
     ['a text for a kernel', '<kernel rom="text"/>', {}, /config\.xml:\d+:\d+: .*it is no Linux kernel/],
     ['a missing kernel', '<kernel rom="none"/>', {}, /config\.xml:\d+:\d+: .*ROM module "none"/],
@@ -354,8 +365,14 @@ describe('a machine that cannot be is one clear error', () => {
     [
       'two processors',
       '<kernel rom="linux"/> <cpu count="2"/>',
+      { attributes: 'engine="v86"' },
+      /config\.xml:\d+:\d+: the engine v86 has 1 processor; the engine qemu has up to 64/,
+    ],
+    [
+      'an engine that is not granted',
+      '<kernel rom="big"/>',
       {},
-      /config\.xml:\d+:\d+: the engine v86 has 1 processor/,
+      /config\.xml:\d+:\d+: the machine needs the engine qemu \(its kernel is one for 64 bits\), whose program is not granted: .*apt install qemu-system-x86/,
     ],
     [
       'too many disks',

@@ -153,6 +153,61 @@ export class Program {
     return this.out(0xa0, 1, 0x0a).waitFor(0xa0, 6, true);
   }
 
+  /** Writes four bytes to memory. */
+  poke(address: number, value: number): this {
+    this.#bytes.push(0xc7, 0x05, ...u32(address), ...u32(value));
+    return this;
+  }
+
+  /** Writes a byte to so many bytes of memory. */
+  fill(address: number, value: number, count: number): this {
+    // cld; mov edi, address; mov ecx, count; mov al, value; rep stosb
+    this.#bytes.push(0xfc, 0xbf, ...u32(address), 0xb9, ...u32(count), 0xb0, value, 0xf3, 0xaa);
+    return this;
+  }
+
+  /** Reads a byte from a port; it is in AL afterwards. */
+  in(port: number): this {
+    this.#bytes.push(0x66, 0xba, port & 0xff, port >> 8, 0xec);
+    return this;
+  }
+
+  /** Sets graphics mode 13h of a VGA (320 x 200 in 256 colours) as its BIOS would. */
+  graphicsMode(): this {
+    const indexed = (port: number, values: readonly number[]): void => {
+      for (const [index, value] of values.entries()) this.out(port, 1, index).out(port + 1, 1, value);
+    };
+    this.out(0x3c2, 1, 0x63);
+    indexed(0x3c4, [3, 1, 0x0f, 0, 0x0e]);
+    indexed(
+      0x3d4,
+      [
+        0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80, 0xbf, 0x1f, 0, 0x41, 0, 0, 0, 0, 0, 0, 0x9c, 0x0e, 0x8f, 0x28,
+        0x40, 0x96, 0xb9, 0xa3, 0xff,
+      ],
+    );
+    indexed(0x3ce, [0, 0, 0, 0, 0, 0x40, 5, 0x0f, 0xff]);
+    this.in(0x3da);
+    const attributes = [...Array.from({ length: 16 }, (_, index) => index), 0x41, 0, 0x0f, 0, 0];
+    for (const [index, value] of attributes.entries()) this.out(0x3c0, 1, index).out(0x3c0, 1, value);
+    return this.out(0x3c0, 1, 0x20);
+  }
+
+  /** Sets a colour of the VGA's palette; each part is from 0 to 63. */
+  colour(index: number, red: number, green: number, blue: number): this {
+    return this.out(0x3c8, 1, index).out(0x3c9, 1, red).out(0x3c9, 1, green).out(0x3c9, 1, blue);
+  }
+
+  /** Lets the keyboard send keys. */
+  enableKeyboard(): this {
+    return this.out(0x60, 1, 0xf4).waitFor(0x64, 0, true).in(0x60);
+  }
+
+  /** Waits for a byte of the keyboard; it is in AL afterwards. */
+  readKeyboard(): this {
+    return this.waitFor(0x64, 0, true).in(0x60);
+  }
+
   /** Stops the processor for good. */
   halt(): this {
     this.#bytes.push(0xfa, 0xf4, 0xeb, 0xfd);

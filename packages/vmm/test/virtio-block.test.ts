@@ -3,7 +3,7 @@ import { RpcError } from '@ginit/core';
 import { describe, expect, test } from 'vitest';
 import { checkRange, type GuestMemory } from '../src/devices/guest-memory.ts';
 import { VirtioBlockDevice } from '../src/devices/virtio/block-device.ts';
-import { PciTransport } from '../src/devices/virtio/pci-transport.ts';
+import { PciTransport, transportState } from '../src/devices/virtio/pci-transport.ts';
 import { SplitQueue } from '../src/devices/virtio/split-queue.ts';
 import { type GuestDisk, PatientDisk } from '../src/machine/patient-disk.ts';
 
@@ -151,6 +151,7 @@ function guest(kind: Transport = 'modern', { features = ~0, isPatient = false } 
     answers,
     seen,
     patience,
+    transport,
     legacy,
     modern,
     begin,
@@ -442,5 +443,44 @@ describe.each<Transport>(['legacy', 'modern'])('through its %s transport', (kind
     publish(0);
     await turn();
     expect([seen.broken !== '', seen.interrupts, interruptReason()]).toEqual([true, 1, 2]);
+  });
+
+  test('goes on in another machine with what was under way, and without what was done', async () => {
+    const before = guest(kind);
+    before.begin();
+    before.request(0, 1, 2, 0);
+    before.bytes.fill(0x77, DATA, DATA + 512);
+    before.request(3, 0, 5, WRITE);
+    before.publish(0, 3);
+    before.answers[0]?.();
+    await turn();
+    expect(before.usedCount()).toBe(1);
+    const saved: unknown = JSON.parse(JSON.stringify(before.transport.state));
+    const after = guest(kind);
+    after.bytes.set(before.bytes);
+    after.transport.restore(transportState(saved, 'state'));
+    // Only the read was under way.
+    expect([after.answers.length, after.interruptReason()]).toEqual([1, 1]);
+    after.answers[0]?.();
+    await turn();
+    expect([after.usedCount(), after.used(1).head, after.bytes[DATA + 512]]).toEqual([2, 3, 5]);
+    // The driver goes on with its queue where it was.
+    after.request(0, 1, 3, 0);
+    after.publish(0);
+    after.answers[1]?.();
+    await turn();
+    expect([after.usedCount(), after.content[3 * 512], after.seen.broken]).toEqual([3, 0x77, '']);
+  });
+
+  test('whose queue was changed behind its back asks for a reset when it goes on', async () => {
+    const before = guest(kind);
+    before.begin();
+    before.request(0, 0, 5, WRITE);
+    before.publish(0);
+    const after = guest(kind);
+    after.bytes.set(before.bytes);
+    after.descriptor(1, DATA, 512, NEXT | WRITE, 200);
+    after.transport.restore(before.transport.state);
+    expect(after.seen.broken).toContain('descriptor 200');
   });
 });

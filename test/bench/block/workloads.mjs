@@ -2,6 +2,7 @@
  * The work that every contender of `block` does in the same way: requests on one file or device,
  * a number of them under way all the time.
  */
+import { microsecondsEach } from '../harness/measure.mjs';
 
 /** The part of the file or device that is used. */
 export const SPAN_BYTES = 128 * 1024 * 1024;
@@ -29,7 +30,7 @@ export const maskOf = (which) =>
   WORKLOADS.reduce((mask, workload, number) => (which(workload) ? mask | (1 << number) : mask), 0);
 
 /** The positions of one workload's requests, one after the other, in bytes. */
-export function positions({ bytes, random }) {
+function positions({ bytes, random }) {
   const places = SPAN_BYTES / bytes;
   let state = 1;
   return () => {
@@ -42,7 +43,7 @@ export function positions({ bytes, random }) {
  * Performs `count` requests, `depth` of them at a time; `perform(lane, position)` settles with
  * each.
  */
-export async function inLanes(count, { depth }, next, perform) {
+async function inLanes(count, { depth }, next, perform) {
   let left = count;
   const lane = async (number) => {
     while (left > 0) {
@@ -51,6 +52,27 @@ export async function inLanes(count, { depth }, next, perform) {
     }
   };
   await Promise.all(Array.from({ length: depth }, (_, number) => lane(number)));
+}
+
+/**
+ * Measures all workloads, one after the other; the result is their figures by key. `start(workload)`
+ * makes the function that performs one request of it. A warm-up with all of them comes first: they
+ * run the same code, and the first one would be measured while V8 compiles it.
+ */
+export async function figuresOf({ workloads: mask, ...settings }, start) {
+  const workloads = workloadsOf(mask);
+  const measure = (workload, times) => {
+    const perform = start(workload);
+    const next = positions(workload);
+    return microsecondsEach((count) => inLanes(count, workload, next, perform), times);
+  };
+  const firstMs = settings.firstWarmUpMs / workloads.length;
+  for (const workload of workloads) await measure(workload, { ...settings, warmUpMs: firstMs, batches: 1 });
+  const figures = {};
+  for (const workload of workloads) {
+    figures[workload.key] = figureOf(workload, await measure(workload, settings));
+  }
+  return figures;
 }
 
 /** The figure for requests that take so many microseconds each. */

@@ -200,7 +200,7 @@ export class PendingReference extends Reference {
   /** A reference whose introduction has failed. */
   static failed(reason: string): PendingReference {
     const pending = new PendingReference();
-    pending.fail(new PeerGone(reason));
+    pending.fail(new PeerGone(reason, 'no'));
     return pending;
   }
 
@@ -244,7 +244,7 @@ export class PendingReference extends Reference {
   }
 
   async #callLater(operation: OperationPlan, args: readonly unknown[]): Promise<unknown> {
-    if (this.#failure) throw new PeerGone(this.#failure.message);
+    if (this.#failure) throw new PeerGone(this.#failure.message, 'no');
     if (this.#waiting >= LIMITS.callsOnUnresolved) {
       throw new RpcError('LimitExceeded', 'too many calls wait for a capability that is being introduced');
     }

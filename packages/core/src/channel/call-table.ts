@@ -23,6 +23,8 @@ export interface PendingCall extends CallOutcome {
   readonly operation: OperationPlan;
   /** The length of the call in bytes, if it is long enough to be counted. */
   bytes: number;
+  /** Whether all of it is on its way to the peer. */
+  handedOver: boolean;
 }
 
 const SLOT_BITS = 14;

@@ -19,6 +19,11 @@ export interface Carrier {
    */
   send(frame: Uint8Array, memory: SharedMemory, left?: () => void): boolean;
   /**
+   * Has the other end look at what was sent without delay; otherwise it does when this turn is
+   * over. For a turn that goes on for long. A carrier without it delays nothing.
+   */
+  hurry?(): void;
+  /**
    * Sets the handler of arriving frames; the channel does that once. Frames that arrive earlier
    * wait. A frame is valid until the handler returns, because the carrier uses its buffer again:
    * copy what is to be kept.

@@ -22,11 +22,14 @@ export class ChannelStreams {
   readonly #theirs = new Map<number, ChannelStream>();
   readonly #peer: number;
   readonly #send: SendStreamFrame;
+  readonly #hurry: () => void;
   #nextId = 1;
 
-  constructor(peer: number, send: SendStreamFrame) {
+  /** `hurry` has the peer look at what was sent. */
+  constructor(peer: number, send: SendStreamFrame, hurry: () => void) {
     this.#peer = peer;
     this.#send = send;
+    this.#hurry = hurry;
   }
 
   /** Opens a stream for the peer and attaches the offerer's end. */
@@ -75,10 +78,13 @@ export class ChannelStreams {
   #add(streams: Map<number, ChannelStream>, id: number, side: number): ChannelStream {
     const stream = new ChannelStream(
       { peer: this.#peer, number: id },
-      (frame) => this.#send(FrameKind.stream, id, side, frame),
-      () => {
-        streams.delete(id);
-        this.#send(FrameKind.streamClosed, id, side);
+      {
+        send: (frame) => this.#send(FrameKind.stream, id, side, frame),
+        hurry: this.#hurry,
+        close: () => {
+          streams.delete(id);
+          this.#send(FrameKind.streamClosed, id, side);
+        },
       },
     );
     streams.set(id, stream);

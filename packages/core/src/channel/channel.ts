@@ -84,8 +84,10 @@ export class Channel implements ImportingChannel, TableChannel {
     this.#placed = new PlacedCalls(this, this.#sender, owner);
     this.#served = new ServedCalls(this, this.#sender, owner, peer !== SUPERVISOR_ID);
     this.#signals = new SentSignals((index) => this.#sender.send(FrameKind.signal, index));
-    this.streams = new ChannelStreams(peer, (kind, id, side, payload) =>
-      this.#sender.send(kind, id, side, 0, payload),
+    this.streams = new ChannelStreams(
+      peer,
+      (kind, id, side, payload) => this.#sender.send(kind, id, side, 0, payload),
+      () => carrier.hurry?.(),
     );
   }
 
@@ -178,7 +180,8 @@ export class Channel implements ImportingChannel, TableChannel {
   /** Closes the channel at both ends. Every pending call rejects. */
   close(reason = 'the peer is gone', violation?: string): void {
     if (this.closed) return;
-    const gone = new PeerGone(reason);
+    // For whatever is not handed over yet.
+    const gone = new PeerGone(reason, 'no');
     this.#sender.end(gone);
     this.#carrier.close(violation !== undefined);
     this.#placed.end(gone);

@@ -128,7 +128,7 @@ export class MessageSender {
       this.#transmit(message, writer, table);
     } catch (error) {
       table.takeBack();
-      message.failed(error instanceof Error ? error : new PeerGone());
+      message.failed(error instanceof Error ? error : new PeerGone(undefined, 'no'));
     } finally {
       giveBackWriter(writer);
       letGo();

@@ -4,7 +4,7 @@
  * for that.
  */
 import type { RemoteReference } from '../capability/reference.ts';
-import { type PeerGone, RpcError } from '../errors.ts';
+import { PeerGone, RpcError } from '../errors.ts';
 import type { OperationPlan } from '../interface/operation.ts';
 import { LIMITS } from '../limits.ts';
 import { giveBackReader } from '../message/reader.ts';
@@ -82,7 +82,7 @@ export class PlacedCalls {
       );
     }
     const { resolve, reject, synchronous } = outcome;
-    const call = { resolve, reject, synchronous, operation, bytes: 0 };
+    const call = { resolve, reject, synchronous, operation, bytes: 0, handedOver: false };
     const id = this.#calls.add(call);
     const failed = (error: Error): void => this.#settle(id)?.reject(operation.refusal(error));
     const bytes = this.#sender.post(
@@ -91,7 +91,9 @@ export class PlacedCalls {
         first: id,
         second: reference.index,
         third: operation.key,
-        left: undefined,
+        left: () => {
+          call.handedOver = true;
+        },
         failed,
       },
       (writer) => operation.writeArguments(writer, args),
@@ -172,9 +174,13 @@ export class PlacedCalls {
     return true;
   }
 
-  /** The channel has ended, and nothing will be answered any more. */
+  /**
+   * The channel has ended, and nothing will be answered any more. `reason` is for calls that were
+   * not handed over.
+   */
   end(reason: PeerGone): void {
-    for (const call of this.#calls.takeAll()) call.reject(reason);
+    const unknown = new PeerGone(reason.message, 'maybe');
+    for (const call of this.#calls.takeAll()) call.reject(call.handedOver ? unknown : reason);
     for (const wake of this.#waiting.splice(0)) wake();
     this.#tellAnswered();
   }

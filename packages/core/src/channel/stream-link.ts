@@ -57,6 +57,7 @@ export class ChannelStream implements StreamLink {
   #memory: SharedArrayBuffer | ArrayBuffer | undefined;
   readonly place: StreamPlace;
   readonly #send: (frame: Uint8Array) => void;
+  readonly #hurry: () => void;
   readonly #close: () => void;
   /**
    * Frames that came before this end was used. Bounded, because only the first credits may come so
@@ -68,9 +69,13 @@ export class ChannelStream implements StreamLink {
   #release: (() => void) | undefined;
   #ended = false;
 
-  constructor(place: StreamPlace, send: (frame: Uint8Array) => void, close: () => void) {
+  constructor(
+    place: StreamPlace,
+    { send, hurry, close }: { send: (frame: Uint8Array) => void; hurry: () => void; close: () => void },
+  ) {
     this.place = place;
     this.#send = send;
+    this.#hurry = hurry;
     this.#close = close;
   }
 
@@ -117,6 +122,10 @@ export class ChannelStream implements StreamLink {
 
   send(frame: Uint8Array): void {
     if (!this.#ended) this.#send(frame);
+  }
+
+  hurry(): void {
+    if (!this.#ended) this.#hurry();
   }
 
   /** For the channel: a frame of the peer's end. */

@@ -22,6 +22,8 @@ export interface StreamLink {
   readonly memory: SharedArrayBuffer | ArrayBuffer;
   /** Hands one frame, of at most FRAME_BYTES_MAX bytes, to the peer's end. */
   send(frame: Uint8Array): void;
+  /** Has the peer look at what was sent without delay, and not only when this turn is over. */
+  hurry?(): void;
   /** The stream is finished with this link: the peer's end is told by its `closed`, ours is not. */
   close(): void;
   /**

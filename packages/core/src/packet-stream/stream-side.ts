@@ -15,13 +15,13 @@ import type { Packet } from './packet.ts';
 import { RingReader, RingWriter } from './ring.ts';
 import type { StreamClosure, StreamLink } from './stream-link.ts';
 
-/** The queue and the bulk buffer are cut into this many parts; a batch is published after each. */
-const PARTS_PER_WINDOW = 4;
 /**
- * A part of fewer packets than this is not worth a signal of its own, because the batch is over by
- * then.
+ * A long batch is published after so many packets. Fewer are not worth a signal of their own,
+ * because the batch is over by then.
  */
-const PART_PACKETS_MIN = 16;
+const PART_PACKETS = 16;
+/** It is also published whenever such a part of the bulk buffer has been filled. */
+const PARTS_PER_BUFFER = 4;
 const PART_BYTES_MIN = 64 * 1024;
 
 /**
@@ -34,9 +34,10 @@ const PART_BYTES_MIN = 64 * 1024;
  * looked at. A batch ends with `wakeup`, which publishes and sends at most one signal; after the
  * handler this happens by itself.
  *
- * In shared memory a long batch does not keep the peer waiting: whenever a quarter of the queue, or
- * of the bulk buffer, has been appended it is published, as by `wakeup`. So both ends work at the
- * same time, on different parts of the buffer, and each signal still stands for many packets.
+ * In shared memory a long batch does not keep the peer waiting: whenever a few packets, or a
+ * quarter of the bulk buffer, have been appended it is published, as by `wakeup`, and a peer that
+ * sleeps is woken at once. So both ends work at the same time, on different parts of the buffer,
+ * and each signal still stands for many packets.
  */
 export class StreamSide {
   readonly memory: StreamMemory;
@@ -75,9 +76,9 @@ export class StreamSide {
     const slots = parameters.queueSlots;
     this.memory = memory;
     // Where memory is not shared, frames are large and so are sent as rarely as possible.
-    this.#partPackets = link.shared ? Math.max(PART_PACKETS_MIN, slots / PARTS_PER_WINDOW) : Infinity;
+    this.#partPackets = link.shared ? PART_PACKETS : Infinity;
     this.#partBytes = link.shared
-      ? Math.max(PART_BYTES_MIN, parameters.bulkBytes / PARTS_PER_WINDOW)
+      ? Math.max(PART_BYTES_MIN, parameters.bulkBytes / PARTS_PER_BUFFER)
       : Infinity;
     this.#link = link;
     if (role === 'source') {
@@ -147,6 +148,7 @@ export class StreamSide {
     this.#unpublishedBytes += packet.size;
     if (this.#unpublishedPackets >= this.#partPackets || this.#unpublishedBytes >= this.#partBytes) {
       this.#publish();
+      this.#link.hurry?.();
     }
   }
 

@@ -12,7 +12,10 @@
 /** The longest payload of a message: NATS's own default. */
 export const BUS_PAYLOAD_BYTES_MAX = 1024 * 1024;
 
-/** A message as a subscriber gets it. The payload is the subscriber's own copy. */
+/**
+ * A message as a subscriber gets it. The payload is valid until the handler returns; it may be part
+ * of a larger buffer.
+ */
 export interface BusMessage {
   readonly subject: string;
   /** The subject where the sender expects an answer; empty if it expects none. */
@@ -20,11 +23,21 @@ export interface BusMessage {
   readonly payload: Uint8Array;
 }
 
+/** Something that the bus does not let this connection do. */
+export interface BusDenial {
+  readonly operation: 'publish' | 'subscribe';
+  readonly subject: string;
+}
+
 /** A node's connection to a bus. */
 export interface Bus {
+  /** The longest payload of a message here. */
+  readonly payloadBytesMax: number;
+  /** Whether the node reaches the bus, as far as it knows. */
+  readonly connected: boolean;
   /**
    * Sends a message. Throws RangeError if the payload is too long or the subject is malformed. The
-   * payload is copied.
+   * payload must not change afterwards.
    */
   publish(subject: string, payload: Uint8Array, reply?: string): void;
   /**
@@ -37,6 +50,8 @@ export interface Bus {
    * only after a while.
    */
   onConnection(handler: (connected: boolean) => void): void;
+  /** Calls `handler` when the bus has denied something. What was published so is lost. */
+  onDenied(handler: (denial: BusDenial) => void): void;
   /** Ends every subscription of this connection, and the connection. */
   close(): void;
 }

@@ -75,9 +75,9 @@ export class Introductions {
     const half = giver.owners.get(owner)?.get(number);
     if (half?.announced) {
       this.#forget(giver, owner, number);
-      half.pending.fail(new PeerGone(reason));
+      half.pending.fail(new PeerGone(reason, 'no'));
     } else if (!half && !final && !isLate(giver, number)) {
-      this.#remember(giver, owner, number, false).fail(new PeerGone(reason));
+      this.#remember(giver, owner, number, false).fail(new PeerGone(reason, 'no'));
     }
   }
 
@@ -87,7 +87,7 @@ export class Introductions {
     this.#givers.delete(peer);
     for (const halves of giver?.owners.values() ?? []) {
       for (const { pending, announced } of halves.values()) {
-        pending.fail(new PeerGone());
+        pending.fail(new PeerGone(undefined, 'no'));
         // The giver is gone, so nobody will ever ask for this object.
         if (!announced) pending.release();
       }
@@ -98,7 +98,7 @@ export class Introductions {
   #ownerEnded(giver: Giver, owner: number): void {
     for (const [number, { pending }] of giver.owners.get(owner) ?? []) {
       this.#forget(giver, owner, number);
-      pending.fail(new PeerGone());
+      pending.fail(new PeerGone(undefined, 'no'));
     }
   }
 

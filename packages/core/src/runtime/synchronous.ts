@@ -126,7 +126,7 @@ export class SynchronousCalls {
     if (reference instanceof PendingReference) {
       const done = (): boolean => reference.target !== undefined || reference.hasFailed;
       if (!done()) this.#sleepUntil(done, timeoutMs);
-      if (reference.hasFailed) throw new PeerGone();
+      if (reference.hasFailed) throw new PeerGone(undefined, 'no');
       if (reference.target instanceof HeldReference && !reference.released) return reference.target;
       throw new RpcError(reference.released ? 'Revoked' : 'TimedOut', 'the capability leads nowhere yet');
     }

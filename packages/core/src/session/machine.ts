@@ -19,7 +19,18 @@ import {
 import { LIMITS } from '../limits.ts';
 
 /** The things that can be wanted of a machine. */
-export const MACHINE_ACTIONS = ['pause', 'resume', 'reset', 'poweroff', 'save', 'restore', 'media'] as const;
+export const MACHINE_ACTIONS = [
+  'pause',
+  'resume',
+  'reset',
+  'poweroff',
+  'save',
+  'restore',
+  'media',
+  'screen',
+  'type',
+  'key',
+] as const;
 /** One of `MACHINE_ACTIONS`. */
 export type MachineAction = (typeof MACHINE_ACTIONS)[number];
 

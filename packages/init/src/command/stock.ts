@@ -16,6 +16,7 @@ const STOCK: Readonly<Record<string, string>> = {
   dynamic_rom: '@ginit/os/dynamic_rom',
   fault_block: '@ginit/block/fault_block',
   file_block: '@ginit/block/file_block',
+  framebuffer_png: '@ginit/os/framebuffer_png',
   fs_rom: '@ginit/os/fs_rom',
   fs_tool: '@ginit/os/fs_tool',
   host_rom: '@ginit/os/host_rom',

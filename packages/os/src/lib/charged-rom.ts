@@ -1,7 +1,7 @@
 import { type Env, RomModule } from '@ginit/core';
 
-/** The largest ROM module that is made of somebody's file or report. */
-export const ROM_BYTES_MAX = 8 * 1024 * 1024;
+/** The largest ROM module that is made of somebody's file: kernels of guests have some 15 MiB. */
+export const ROM_BYTES_MAX = 64 * 1024 * 1024;
 
 /**
  * A ROM module whose content is paid by the component's account. The content that is replaced stays

@@ -32,6 +32,13 @@ export class BlockBuffer {
    * replaced until they have.
    */
   lent = 0;
+  /**
+   * The kind of structure as which its owner has checked the content; 0 for none. Owners choose the
+   * numbers.
+   */
+  verifiedAs = 0;
+  /** Completes the content, for example by a checksum, before it is copied to be written. */
+  seal: ((bytes: Uint8Array) => void) | undefined = undefined;
 
   constructor(slot: number, bytes: Uint8Array) {
     this.slot = slot;

@@ -17,6 +17,13 @@ const COPIES_MIN = 2;
  */
 const ORDERED_MIN = 8;
 
+export interface CacheOptions {
+  /** The sector where block 0 begins. */
+  readonly firstSector?: number;
+  /** The part of the memory that is for copies of structures and names. */
+  readonly copiesPart?: number;
+}
+
 /** The shares of a buffer cache's memory. */
 export interface Shares {
   /** The number of staging areas, and the bytes of each. */
@@ -31,10 +38,10 @@ export interface Shares {
 }
 
 /** Throws `NoMemory` when the budget is too small for blocks of that size. */
-export function shareOut(memoryBytes: number, blockSizeBytes: number): Shares {
+export function shareOut(memoryBytes: number, blockSizeBytes: number, copiesPart = COPIES_PART): Shares {
   const areaBytesWanted = Math.min(STAGING_AREA_BYTES_MAX, memoryBytes / STAGING_AREA_PART);
   const areaBytes = Math.max(1, Math.floor(areaBytesWanted / blockSizeBytes)) * blockSizeBytes;
-  const copies = Math.max(COPIES_MIN, Math.floor(memoryBytes / COPIES_PART / blockSizeBytes));
+  const copies = Math.max(COPIES_MIN, Math.floor(memoryBytes / copiesPart / blockSizeBytes));
   const buffersMax = Math.floor((memoryBytes - STAGING_AREAS * areaBytes) / blockSizeBytes) - copies;
   if (buffersMax < BUFFERS_MIN) {
     const needed = (BUFFERS_MIN + STAGING_AREAS + COPIES_MIN) * blockSizeBytes;

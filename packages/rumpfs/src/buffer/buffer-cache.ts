@@ -5,9 +5,11 @@ import type { BlockIo, Hypercalls } from '../hypercall/hypercalls.ts';
 import { WAITERS } from '../hypercall/waiters.ts';
 import { BlockBuffer, type DirtyKind } from './block-buffer.ts';
 import { BufferSlabs } from './buffer-slabs.ts';
-import { shareOut } from './budget.ts';
+import { type CacheOptions, shareOut } from './budget.ts';
 import { type BypassedCache, DirectWrites } from './direct-writes.ts';
+import type { MetadataLog, OwnStructures } from './metadata-log.ts';
 import { NameOrder } from './name-order.ts';
+import { PrefetchReads, readError } from './prefetch-reads.ts';
 import { StagingPool } from './staging-pool.ts';
 import { type DirtyBuffers, WriteBack } from './write-back.ts';
 
@@ -33,7 +35,12 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   readonly staging: StagingPool;
   readonly direct: DirectWrites;
   readonly nameOrder = new NameOrder();
+  /** Structures that their owner keeps itself. */
+  own: OwnStructures | undefined = undefined;
+  /** The log through which structures and names become durable; undefined without one. */
+  log: MetadataLog | undefined = undefined;
   readonly #sectorsPerBlock: number;
+  readonly #firstSector: number;
   readonly #buffersMax: number;
   readonly #lists: SlotLists;
   readonly #slabs: BufferSlabs;
@@ -41,17 +48,24 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   readonly #loading = new Map<number, Promise<BlockBuffer>>();
   readonly #slotReady = new Condition(WAITERS);
   readonly #writeBack: WriteBack;
+  readonly #ahead: PrefetchReads;
   readonly #orderedMax: number;
   #passes = 0;
   #dataFirst = false;
 
   /** @param memoryBytes the part of the budget that buffers and staging may take */
-  constructor(hypercalls: Hypercalls, blockSizeBytes: number, memoryBytes: number) {
+  constructor(
+    hypercalls: Hypercalls,
+    blockSizeBytes: number,
+    memoryBytes: number,
+    { copiesPart, firstSector = 0 }: CacheOptions = {},
+  ) {
     this.bio = hypercalls.bio;
+    this.#firstSector = firstSector;
     this.blockSizeBytes = blockSizeBytes;
     this.#sectorsPerBlock = blockSizeBytes / hypercalls.bio.sectorSizeBytes;
     assert(Number.isInteger(this.#sectorsPerBlock), 'a block is a whole number of sectors');
-    const shares = shareOut(memoryBytes, blockSizeBytes);
+    const shares = shareOut(memoryBytes, blockSizeBytes, copiesPart);
     this.staging = new StagingPool(shares.areaBytes, shares.areas);
     this.#orderedMax = shares.orderedMax;
     this.#buffersMax = shares.buffersMax;
@@ -59,6 +73,16 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     this.#lists = new SlotLists(this.#buffersMax, LIST_COUNT);
     this.direct = new DirectWrites(this);
     this.#writeBack = new WriteBack(this, hypercalls);
+    this.#ahead = new PrefetchReads({
+      cache: this,
+      loading: this.#loading,
+      takeSlots: (count) => this.#takeSlots(count),
+      arrived: (block, buffer) => {
+        this.#install(block, buffer);
+        this.#lend(buffer);
+      },
+      failed: (buffer) => this.#free(buffer),
+    });
   }
 
   get buffersMax(): number {
@@ -66,7 +90,17 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   }
 
   get dirtyCount(): number {
-    return this.#lists.length(LIST_DIRTY.data) + this.#orderedCount();
+    return this.#lists.length(LIST_DIRTY.data) + this.orderedCount;
+  }
+
+  /** The number of structures and names that are dirty. */
+  get orderedCount(): number {
+    return this.#lists.length(LIST_DIRTY.structure) + this.#lists.length(LIST_DIRTY.name);
+  }
+
+  /** The number of structures and names that may be dirty before callers that add to them wait. */
+  get orderedMax(): number {
+    return this.#orderedMax;
   }
 
   /** The number of passes of write-back that have begun; each block dirtied since is unwritten. */
@@ -75,7 +109,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   }
 
   sectorOf(block: number): number {
-    return block * this.#sectorsPerBlock;
+    return this.#firstSector + block * this.#sectorsPerBlock;
   }
 
   /** Whether the newest content of the block may be somewhere else than on the device. */
@@ -83,7 +117,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     return this.#resident.has(block) || this.#loading.has(block);
   }
 
-  /** The block if it is in memory, without any waiting. */
+  /** The block if it is in memory. */
   peek(block: number): BlockBuffer | undefined {
     const buffer = this.#resident.get(block);
     if (buffer !== undefined && this.#lists.listOf(buffer.slot) === LIST_CLEAN) {
@@ -116,6 +150,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     const resident = this.peek(block);
     if (resident !== undefined) {
       resident.forgotten = false;
+      resident.verifiedAs = 0;
       return resident;
     }
     const buffer = this.#takeSlot();
@@ -132,19 +167,28 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
 
   /**
    * Says that `buffer` was changed. If it holds another block by now, the device has one block
-   * under two owners, and the other has freed it; so this throws `Corrupt`.
+   * under two owners, and the other has freed it; so this throws `Corrupt`. `seal` completes the
+   * content before it is written; what was set before stays without it.
    */
-  markDirty(buffer: BlockBuffer, block: number, kind: DirtyKind): void {
+  markDirty(buffer: BlockBuffer, block: number, kind: DirtyKind, seal?: (bytes: Uint8Array) => void): void {
     if (buffer.block !== block) throw new FsError('Corrupt', `block ${block} was freed while in use`);
-    buffer.dirty = kind;
-    this.#lists.putFirst(buffer.slot, LIST_DIRTY[kind]);
-    if (this.dirtyCount > this.#buffersMax / 2 || this.#orderedCount() > this.#orderedMax / 2)
+    // A log makes all changes of a transaction durable at once, so it needs no order of names.
+    const dirty = kind === 'name' && this.log !== undefined ? 'structure' : kind;
+    buffer.dirty = dirty;
+    if (seal !== undefined) buffer.seal = seal;
+    this.#lists.putFirst(buffer.slot, LIST_DIRTY[dirty]);
+    if (this.dirtyCount > this.#buffersMax / 2 || this.orderedCount > this.#orderedMax / 2)
       this.#writeBack.startInBackground();
+  }
+
+  /** Resolves when the pass of write-back that runs now, or one that starts now, has ended. */
+  whenPassEnds(): Promise<void> {
+    return this.#writeBack.whenPassEnds();
   }
 
   /** If write-back is behind, a promise that those who want to change more must wait for. */
   throttle(): Promise<void> | undefined {
-    const behind = this.dirtyCount > (this.#buffersMax * 3) / 4 || this.#orderedCount() > this.#orderedMax;
+    const behind = this.dirtyCount > (this.#buffersMax * 3) / 4 || this.orderedCount > this.#orderedMax;
     return behind ? this.#writeBack.whenPassEnds() : undefined;
   }
 
@@ -159,6 +203,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
    * itself go ahead of another block; then the caller must flush `first` durably.
    */
   orderNames(first: number, then: number): boolean {
+    if (this.log !== undefined) return true;
     const buffer = this.#resident.get(first);
     if (first === then || buffer === undefined || (buffer.dirty === undefined && !buffer.writing))
       return true;
@@ -198,18 +243,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
 
   /** Reads blocks ahead into free buffers; errors are told when somebody reads the blocks. */
   prefetch(first: number, count: number): void {
-    const perArea = this.staging.areaBytes / this.blockSizeBytes;
-    for (let block = first; block < first + count; ) {
-      if (this.involves(block)) {
-        block += 1;
-        continue;
-      }
-      const most = Math.min(perArea, first + count - block);
-      let length = 1;
-      while (length < most && !this.involves(block + length)) length += 1;
-      if (!this.#prefetchRun(block, length)) return;
-      block += length;
-    }
+    this.#ahead.prefetch(first, count);
   }
 
   /**
@@ -311,61 +345,11 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     }
   }
 
-  /**
-   * Starts one request for `count` blocks that nobody has; false when the buffers for it are not
-   * there.
-   */
-  #prefetchRun(first: number, count: number): boolean {
-    if (this.#lists.length(LIST_FREE) + this.#lists.length(LIST_CLEAN) < count) this.#grow();
-    if (this.#lists.length(LIST_FREE) + this.#lists.length(LIST_CLEAN) < count) return false;
-    const area = this.staging.tryTake();
-    if (area === undefined) return false;
-    const results: Deferred<BlockBuffer>[] = [];
-    const buffers: BlockBuffer[] = [];
-    for (let index = 0; index < count; index += 1) {
-      const buffer = this.#takeSlot();
-      assert(buffer !== undefined, 'a free buffer that was counted');
-      const result = deferred<BlockBuffer>();
-      result.promise.catch(() => undefined);
-      this.#loading.set(first + index, result.promise);
-      results.push(result);
-      buffers.push(buffer);
-    }
-    void this.#loadRun(first, buffers, results, area);
-    return true;
-  }
-
-  async #loadRun(
-    first: number,
-    buffers: readonly BlockBuffer[],
-    results: readonly Deferred<BlockBuffer>[],
-    area: Uint8Array,
-  ): Promise<void> {
-    const size = this.blockSizeBytes;
-    let failure: FsError | undefined;
-    try {
-      await this.bio.read(this.sectorOf(first), area.subarray(0, buffers.length * size));
-    } catch (error) {
-      failure = readError(first, error);
-    }
-    for (const [index, buffer] of buffers.entries()) {
-      this.#loading.delete(first + index);
-      if (failure === undefined) {
-        buffer.bytes.set(area.subarray(index * size, (index + 1) * size));
-        this.#install(first + index, buffer);
-        this.#lend(buffer);
-        results[index]?.resolve(buffer);
-      } else {
-        this.#free(buffer);
-        results[index]?.reject(failure);
-      }
-    }
-    this.staging.back(area);
-  }
-
   #install(block: number, buffer: BlockBuffer): void {
     assert(!this.#resident.has(block), 'one buffer a block');
     buffer.block = block;
+    buffer.verifiedAs = 0;
+    buffer.seal = undefined;
     this.#resident.set(block, buffer);
     this.#toClean(buffer);
   }
@@ -378,10 +362,6 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     buffer.lent += 1;
     if (this.#lists.listOf(buffer.slot) === LIST_CLEAN) this.#lists.remove(buffer.slot);
     void settled.then(() => settled).then(() => this.#takeBack(buffer));
-  }
-
-  #orderedCount(): number {
-    return this.#lists.length(LIST_DIRTY.structure) + this.#lists.length(LIST_DIRTY.name);
   }
 
   #takeBack(buffer: BlockBuffer): void {
@@ -419,9 +399,23 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     return buffer;
   }
 
+  /** That many buffers that hold nothing, if there are as many. */
+  #takeSlots(count: number): BlockBuffer[] | undefined {
+    if (this.#lists.length(LIST_FREE) + this.#lists.length(LIST_CLEAN) < count) this.#grow();
+    if (this.#lists.length(LIST_FREE) + this.#lists.length(LIST_CLEAN) < count) return undefined;
+    return Array.from({ length: count }, () => {
+      const buffer = this.#takeSlot();
+      assert(buffer !== undefined, 'a free buffer that was counted');
+      return buffer;
+    });
+  }
+
   async #waitForSlot(): Promise<BlockBuffer> {
     for (;;) {
+      if (this.log !== undefined) await this.#relieve();
       if (this.dirtyCount > 0) this.#writeBack.startInBackground();
+      const ready = this.#takeSlot();
+      if (ready !== undefined) return ready;
       await this.#slotReady.wait();
       const buffer = this.#takeSlot();
       if (buffer !== undefined) return buffer;
@@ -431,12 +425,21 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     }
   }
 
+  /**
+   * Writes file data back beside a pass, which may be waiting for the very operation that needs the
+   * buffer. If that is of no use, all buffers hold changes of operations under way, which cannot go
+   * on then.
+   */
+  async #relieve(): Promise<void> {
+    if (await this.#writeBack.relieve()) return;
+    if (this.#lists.length(LIST_FREE) + this.#lists.length(LIST_CLEAN) > 0) return;
+    if (this.#lists.length(LIST_DIRTY.data) > 0)
+      throw new FsError('InputOutput', 'every buffer holds a block that the device does not take');
+    if (this.#lists.length(LIST_DIRTY.structure) === this.#buffersMax)
+      throw new FsError('NoMemory', 'every buffer holds a change of an operation that is under way');
+  }
+
   #grow(): void {
     for (const { slot } of this.#slabs.grow()) this.#lists.putFirst(slot, LIST_FREE);
   }
-}
-
-function readError(block: number, error: unknown): FsError {
-  if (error instanceof FsError && error.code === 'Busy') return error;
-  return new FsError('InputOutput', `block ${block} cannot be read: ${messageOf(error)}`);
 }

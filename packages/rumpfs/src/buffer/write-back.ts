@@ -4,6 +4,7 @@ import type { BlockIo, Hypercalls } from '../hypercall/hypercalls.ts';
 import { WAITERS } from '../hypercall/waiters.ts';
 import type { BlockBuffer, DirtyKind } from './block-buffer.ts';
 import type { DirectWrites } from './direct-writes.ts';
+import type { LoggedBlock, MetadataLog, OwnStructures } from './metadata-log.ts';
 import type { NameOrder } from './name-order.ts';
 import type { StagingPool } from './staging-pool.ts';
 
@@ -17,6 +18,8 @@ export interface DirtyBuffers {
   readonly staging: StagingPool;
   readonly nameOrder: NameOrder;
   readonly direct: DirectWrites;
+  readonly own: OwnStructures | undefined;
+  readonly log: MetadataLog | undefined;
   sectorOf(block: number): number;
   /** Begins a pass. Says whether data must be durable before structures. */
   beginPass(): boolean;
@@ -81,7 +84,10 @@ export class WriteBack {
   readonly #hypercalls: Hypercalls;
   readonly #onePass = new Mutex(WAITERS);
   #background: Promise<void> | undefined = undefined;
+  #relief: Promise<boolean> | undefined = undefined;
   #failing = false;
+  /** Blocks of the last transaction of the log that could not be written at their own places. */
+  #unplaced: readonly LoggedBlock[] = [];
 
   constructor(cache: DirtyBuffers, hypercalls: Hypercalls) {
     this.#cache = cache;
@@ -114,6 +120,24 @@ export class WriteBack {
     }
   }
 
+  /**
+   * Writes the file data that is dirty now, beside a pass if need be. Resolves to whether anything
+   * was written.
+   */
+  relieve(): Promise<boolean> {
+    this.#relief ??= this.#relieve();
+    return this.#relief;
+  }
+
+  async #relieve(): Promise<boolean> {
+    const failure: Failure = { blocks: 0, first: '' };
+    const count = this.#cache.takeDirty('data').length;
+    await this.#writeData(failure);
+    this.#relief = undefined;
+    this.#cache.passEnded();
+    return count > failure.blocks;
+  }
+
   async #runInBackground(): Promise<void> {
     const failedBefore = this.#failing;
     const failure = await this.#pass();
@@ -128,25 +152,93 @@ export class WriteBack {
     await this.#onePass.acquire();
     const failure: Failure = { blocks: 0, first: '' };
     try {
-      const dataFirst = this.#cache.beginPass();
-      const direct = this.#cache.direct.settle();
-      const structures = this.#copy('structure', this.#cache.takeDirty('structure'));
-      const names = this.#copyNames();
-      await this.#writeData(failure);
-      await direct;
-      let reached = true;
-      if (dataFirst) {
-        if (structures.buffers.length > 0) reached = await this.#barrier();
-        if (structures.buffers.length === 0 || !reached) this.#cache.dataFirst();
-      }
-      await this.#writeStructures(structures, reached, failure);
-      await this.#writeNames(names, reached, failure);
+      const { log } = this.#cache;
+      if (log === undefined) await this.#passInOrder(failure);
+      else await this.#passWithLog(log, failure);
       this.#failing = failure.blocks > 0;
     } finally {
       this.#onePass.release();
       this.#cache.passEnded();
     }
     return failure;
+  }
+
+  async #passInOrder(failure: Failure): Promise<void> {
+    const dataFirst = this.#cache.beginPass();
+    const direct = this.#cache.direct.settle();
+    const own = this.#cache.own?.take() ?? [];
+    const structures = this.#copy('structure', this.#cache.takeDirty('structure'));
+    const names = this.#copyNames();
+    await this.#writeData(failure);
+    await direct;
+    const any = structures.buffers.length + own.length > 0;
+    let reached = true;
+    if (dataFirst) {
+      if (any) reached = await this.#barrier();
+      if (!any || !reached) this.#cache.dataFirst();
+    }
+    await this.#writeStructures(structures, reached, failure);
+    if (own.length > 0) this.#cache.own?.written(reached && (await this.#writeBlocks(own, failure)));
+    await this.#writeNames(names, reached, failure);
+  }
+
+  /**
+   * Data goes first, also while operations under way end. Then the structures, as they are when
+   * none is under way, become one transaction of the log, and are written at their places.
+   */
+  async #passWithLog(log: MetadataLog, failure: Failure): Promise<void> {
+    await this.#writeData(failure);
+    if (!(await this.#writeBlocks(this.#unplaced, failure))) return;
+    if (this.#unplaced.length > 0) log.placed();
+    this.#unplaced = [];
+    await log.quiesce();
+    this.#cache.beginPass();
+    const direct = this.#cache.direct.settle();
+    const own = this.#cache.own?.take() ?? [];
+    const structures = this.#copy('structure', this.#cache.takeDirty('structure'));
+    const blocks = [...own, ...this.#blocksOf(structures)];
+    log.begin(blocks);
+    await this.#writeData(failure);
+    await direct;
+    const committed = failure.blocks === 0 ? await this.#commit(log, failure) : false;
+    if (!committed) {
+      if (failure.blocks === 0) failure.first = 'the journal';
+      log.abandon();
+      this.#cache.own?.written(false);
+      this.#leave(structures, failure);
+      return;
+    }
+    const placed = await this.#writeBlocks(own, failure);
+    this.#cache.own?.written(true);
+    await this.#writeCopies(structures, failure);
+    if (placed && failure.blocks === 0) log.placed();
+    else this.#unplaced = blocks;
+  }
+
+  async #commit(log: MetadataLog, failure: Failure): Promise<boolean> {
+    try {
+      await log.commit();
+      return true;
+    } catch (error) {
+      failure.blocks += 1;
+      failure.first = messageOf(error);
+      return false;
+    }
+  }
+
+  /** Writes blocks that are in no buffer; false where one could not be written. */
+  async #writeBlocks(blocks: readonly LoggedBlock[], failure: Failure): Promise<boolean> {
+    const before = failure.blocks;
+    for (const { block, bytes } of blocks) await this.#write(bytes, [], 'structure', failure, block);
+    return failure.blocks === before;
+  }
+
+  #blocksOf(copies: Copies): LoggedBlock[] {
+    const size = this.#cache.blockSizeBytes;
+    return copies.buffers.map(({ block }, index) => ({
+      block,
+      bytes: copies.bytes.subarray(index * size, (index + 1) * size),
+    }));
   }
 
   /**
@@ -206,6 +298,7 @@ export class WriteBack {
     const size = this.#cache.blockSizeBytes;
     const bytes = new Uint8Array(buffers.length * size);
     for (const [index, buffer] of buffers.entries()) {
+      buffer.seal?.(buffer.bytes);
       bytes.set(buffer.bytes, index * size);
       this.#cache.beginWrite(buffer);
     }
@@ -278,15 +371,15 @@ export class WriteBack {
     run: readonly BlockBuffer[],
     kind: DirtyKind,
     failure: Failure,
+    first = run[0]?.block ?? 0,
   ): Promise<void> {
-    const first = run[0]?.block ?? 0;
     let done = true;
     try {
       await this.#cache.bio.write(this.#cache.sectorOf(first), bytes);
     } catch (error) {
       done = false;
       if (failure.blocks === 0) failure.first = `block ${first}: ${messageOf(error)}`;
-      failure.blocks += run.length;
+      failure.blocks += Math.max(1, run.length);
     }
     for (const buffer of run) this.#cache.endWrite(buffer, kind, done);
   }

@@ -6,7 +6,14 @@ import { type Env } from '@ginit/core';
 import { attribute, type ConfigOf, element } from '@ginit/core/config';
 import { BlockClient } from '@ginit/core/block';
 import { FILE_SYSTEM_POLICY_ELEMENTS } from '@ginit/core/file_system';
-import { FsError, fileSystemTypes, type Hypercalls, type Mount, mountFileSystem } from '../library.ts';
+import {
+  FsError,
+  fileSystemTypes,
+  type Hypercalls,
+  type Mount,
+  mountFileSystem,
+  RECOVERIES,
+} from '../library.ts';
 import { CoarseClock } from './clock.ts';
 import { MountBackend } from './mount-backend.ts';
 import { PeriodicSync } from './periodic-sync.ts';
@@ -23,10 +30,16 @@ export const RUMPFS_CONFIG = element('config', 'Which file system, and who may s
     fs: attribute.oneOf('The format; auto: whichever is found on the device', ['auto', ...fileSystemTypes], {
       fallback: 'auto',
     }),
+    zone: attribute.text('The time zone of the times on a FAT, such as Europe/Berlin', { fallback: 'UTC' }),
     tx_buf_size: attribute.bytes('Bulk buffer of the Block session', {
       fallback: 1024 * 1024,
       min: 64 * 1024,
     }),
+    recovery: attribute.oneOf(
+      'What to do with a journal that has to be replayed; a read-only mount replays it in memory',
+      [...RECOVERIES],
+      { fallback: 'replay' },
+    ),
     sync_interval_ms: attribute.integer('Longest time from a change to its sync; 0: only when asked', {
       fallback: 1000,
       min: 0,
@@ -47,7 +60,11 @@ export async function mountFromConfig(env: MountingEnv): Promise<MountedFileSyst
   const disk = await BlockClient.connect(env, { args });
   const hypercalls = await hypercallsOver(env, disk);
   try {
-    const mount = await mountFileSystem(hypercalls, config.fs, { writeable: mayWrite(config) });
+    const mount = await mountFileSystem(hypercalls, config.fs, {
+      writeable: mayWrite(config),
+      recovery: config.recovery,
+      zone: config.zone,
+    });
     return new MountedFileSystem(env, disk, mount, config.sync_interval_ms);
   } catch (error) {
     await disk.close().catch(() => {});

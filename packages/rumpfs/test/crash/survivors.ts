@@ -6,9 +6,18 @@ import { MARK_BYTES, type Moment, type Version } from './workload.ts';
 
 const ZEROS = new Uint8Array(MARK_BYTES);
 
-/** The mistakes in an image, given what its names may lead to; '' if there are none. */
-export async function wrongNames(image: Uint8Array, moment: Moment): Promise<string> {
-  const mount = await mountFileSystem(new MemoryHypercalls(image, { writeable: false }), 'ext2', {
+/**
+ * The mistakes in an image, given what its names may lead to; '' if there are none. With
+ * `emptiedByMoves` a name may lead to an empty file, if what it should lead to is under another
+ * name.
+ */
+export async function wrongNames(
+  image: Uint8Array,
+  moment: Moment,
+  type = 'ext2',
+  emptiedByMoves = false,
+): Promise<string> {
+  const mount = await mountFileSystem(new MemoryHypercalls(image, { writeable: false }), type, {
     writeable: false,
   });
   const read = async (path: string): Promise<Uint8Array | undefined> => {
@@ -23,8 +32,17 @@ export async function wrongNames(image: Uint8Array, moment: Moment): Promise<str
       throw error;
     }
   };
+  const elsewhere = async (path: string, versions: readonly Version[]): Promise<boolean> => {
+    for (const other of [...moment.names.keys(), '/new', '/x/new']) {
+      const found = other === path ? undefined : await read(other);
+      if (found !== undefined && found.length > 0 && versions.some((version) => isVersion(found, version)))
+        return true;
+    }
+    return false;
+  };
   for (const [path, { versions, absent }] of moment.names) {
     const found = await read(path);
+    if (emptiedByMoves && found?.length === 0 && (await elsewhere(path, versions))) continue;
     if (found === undefined && !absent) return `${path} is lost`;
     if (found !== undefined && !versions.some((version) => isVersion(found, version))) {
       return `${path} holds ${describe(found)}, not ${versions.map(({ bytes }) => describe(bytes)).join(' or ')}`;

@@ -60,6 +60,8 @@ export class Workload {
   readonly #current = new Map<string, Version>();
   /** Versions that were durable at the last sync, by the names that they have had since. */
   #moved = new Map<Version, Set<string>>();
+  /** The names that each file, by the one that it has now, has had since the last sync. */
+  readonly #namesSince = new Map<string, ReadonlySet<string>>();
   readonly #open: Vnode[] = [];
   #version = 0;
 
@@ -70,8 +72,13 @@ export class Workload {
   }
 
   /** Mounts the disk, works and unmounts. */
-  static async run(disk: RecordedDisk, seed: number, steps: number): Promise<readonly Moment[]> {
-    const mount = await mountFileSystem(disk, 'ext2', { writeable: true });
+  static async run(
+    disk: RecordedDisk,
+    seed: number,
+    steps: number,
+    type = 'ext2',
+  ): Promise<readonly Moment[]> {
+    const mount = await mountFileSystem(disk, type, { writeable: true });
     const work = new Workload(disk, mount, seed);
     for (const directory of ['x', 'y']) {
       await mount.release(await mount.createDirectory(mount.root, directory));
@@ -131,6 +138,7 @@ export class Workload {
     this.#allow(path, { bytes: new Uint8Array(0), pieces: [version.bytes] });
     const file = await this.#at(path, (directory, name) => this.#mount.createFile(directory, name));
     this.#current.set(path, version);
+    this.#namesSince.set(path, new Set([path]));
     const written = await this.#mount.write(file, 0, version.bytes).catch(() => 0);
     await this.#mount.release(file);
     if (written === length) return;
@@ -151,6 +159,7 @@ export class Workload {
     );
     this.#current.delete(from);
     this.#current.set(to, version);
+    this.#namesSince.set(to, new Set([...(this.#namesSince.get(from) ?? [from]), to]));
   }
 
   async #unlink(): Promise<void> {
@@ -175,7 +184,9 @@ export class Workload {
     after.set(before.bytes.subarray(0, kept));
     after.set(bytes, kept);
     const version: Version = { bytes: after, pieces: [before.bytes, ...before.pieces] };
-    this.#allow(path, version);
+    // A name that the file has had may still be on the device, and leads to the changed file then.
+    const names = this.#namesSince.get(path) ?? [path];
+    for (const name of names) this.#allow(name, version);
     this.#moved.delete(before);
     this.#mark();
     await this.#with(path, async (vnode) => {
@@ -184,7 +195,7 @@ export class Workload {
       this.#current.set(path, { ...version, bytes: after.slice(0, kept + written) });
     });
     const now = this.#current.get(path);
-    if (now !== undefined) this.#allow(path, now);
+    if (now !== undefined) for (const name of names) this.#allow(name, now);
   }
 
   /** Opens a file and removes its name, or closes the oldest of such files. */
@@ -220,6 +231,7 @@ export class Workload {
     this.#possible.clear();
     this.#moved = new Map();
     for (const [path, version] of this.#current) {
+      this.#namesSince.set(path, new Set([path]));
       const durable: Version = { bytes: version.bytes, pieces: [] };
       this.#current.set(path, durable);
       this.#possible.set(path, { versions: [durable], absent: false });

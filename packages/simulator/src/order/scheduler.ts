@@ -66,6 +66,11 @@ export class Scheduler {
     return this.#ready.length > 0;
   }
 
+  /** The time of the next task, if there is one; it may be one that is cancelled. */
+  get nextUs(): number | undefined {
+    return this.busy ? this.#nowUs : this.#later[0]?.scheduled.dueUs;
+  }
+
   /** Adds a task that may happen from now on. */
   soon(task: Task): Scheduled {
     const scheduled = { task, dueUs: this.#nowUs, cancelled: false };

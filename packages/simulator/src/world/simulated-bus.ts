@@ -6,6 +6,7 @@
 import {
   BUS_PAYLOAD_BYTES_MAX,
   type Bus,
+  type BusDenial,
   type BusMessage,
   isSubject,
   isSubjectPattern,
@@ -41,6 +42,14 @@ export const NO_BUS_FAULTS: BusFaults = {
   delayUsMax: 1_000_000,
 };
 
+/** The patterns of subjects that a node may use; everything that does not match is denied. */
+export interface BusRights {
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+}
+
+const ALL_RIGHTS: BusRights = { publish: ['>'], subscribe: ['>'] };
+
 interface Subscription {
   readonly pattern: string;
   readonly handler: (message: BusMessage) => void;
@@ -53,6 +62,7 @@ interface Travelling {
 }
 
 class Node implements Bus {
+  readonly payloadBytesMax: number;
   readonly subscriptions = new Set<Subscription>();
   /** The messages on their way, in their order, by the number of the node that they come from. */
   readonly onTheWay = new Map<number, Travelling[]>();
@@ -61,27 +71,30 @@ class Node implements Bus {
   closed = false;
   connectionHandler: ((connected: boolean) => void) | undefined;
   readonly #bus: SimulatedBus;
+  readonly #rights: BusRights;
+  #deniedHandler: ((denial: BusDenial) => void) | undefined;
 
-  constructor(bus: SimulatedBus, number: number) {
+  constructor(bus: SimulatedBus, number: number, { rights, payloadBytesMax }: Required<NodeOptions>) {
     this.#bus = bus;
     this.number = number;
+    this.#rights = rights;
+    this.payloadBytesMax = payloadBytesMax;
   }
 
   publish(subject: string, payload: Uint8Array, reply = ''): void {
     if (!isSubject(subject)) throw new RangeError(`"${subject}" is no subject`);
     if (reply !== '' && !isSubject(reply)) throw new RangeError(`"${reply}" is no subject`);
-    if (payload.byteLength > BUS_PAYLOAD_BYTES_MAX) {
-      throw new RangeError(
-        `a message of ${payload.byteLength} bytes is longer than ${BUS_PAYLOAD_BYTES_MAX}`,
-      );
+    if (payload.byteLength > this.payloadBytesMax) {
+      throw new RangeError(`a message of ${payload.byteLength} bytes is longer than ${this.payloadBytesMax}`);
     }
-    if (!this.closed) this.#bus.carry(this.number, { subject, reply, payload: new Uint8Array(payload) });
+    if (this.closed || !this.#may('publish', subject)) return;
+    this.#bus.carry(this.number, { subject, reply, payload: new Uint8Array(payload) });
   }
 
   subscribe(pattern: string, handler: (message: BusMessage) => void): () => void {
     if (!isSubjectPattern(pattern)) throw new RangeError(`"${pattern}" is no pattern of subjects`);
     const subscription = { pattern, handler };
-    if (!this.closed) this.subscriptions.add(subscription);
+    if (!this.closed && this.#may('subscribe', pattern)) this.subscriptions.add(subscription);
     return () => void this.subscriptions.delete(subscription);
   }
 
@@ -89,12 +102,34 @@ class Node implements Bus {
     this.connectionHandler = handler;
   }
 
+  onDenied(handler: (denial: BusDenial) => void): void {
+    this.#deniedHandler = handler;
+  }
+
+  /** Whether the node has the right; if it does not, it is told after a while. */
+  #may(operation: 'publish' | 'subscribe', subject: string): boolean {
+    if (this.#rights[operation].some((pattern) => subjectMatches(pattern, subject))) return true;
+    this.#bus.soon(this.number, 'is told what it may not do', () =>
+      this.#deniedHandler?.({ operation, subject }),
+    );
+    return false;
+  }
+
   close(): void {
     this.closed = true;
     this.subscriptions.clear();
     this.connectionHandler = undefined;
+    this.#deniedHandler = undefined;
     this.#bus.leave(this.number);
   }
+}
+
+/** How a node is connected. */
+export interface NodeOptions {
+  /** All rights unless told. */
+  readonly rights?: BusRights;
+  /** NATS's own bound unless told. */
+  readonly payloadBytesMax?: number;
 }
 
 /** The bus of one simulated world. */
@@ -116,9 +151,12 @@ export class SimulatedBus {
    * Connects a node. `number` is the number of its tasks' owner in the scheduler. Each node has one
    * connection.
    */
-  connect(number: number): Bus {
+  connect(
+    number: number,
+    { rights = ALL_RIGHTS, payloadBytesMax = BUS_PAYLOAD_BYTES_MAX }: NodeOptions = {},
+  ): Bus {
     this.#nodes.get(number)?.close();
-    const node = new Node(this, number);
+    const node = new Node(this, number, { rights, payloadBytesMax });
     this.#nodes.set(number, node);
     return node;
   }
@@ -143,6 +181,11 @@ export class SimulatedBus {
   /** Ends a node. Messages that it has sent still arrive. */
   leave(number: number): void {
     this.#nodes.delete(number);
+  }
+
+  /** Runs a turn of a node soon. */
+  soon(owner: number, what: string, run: () => void): void {
+    this.#scheduler.soon({ owner, describe: () => what, run });
   }
 
   /** Sends a message to every node that will be subscribed when it arrives. */

@@ -2,8 +2,11 @@
  * An engine runs one machine: processor, memory, and the devices that every PC has. The monitor
  * around it brings what comes from sessions: disks, serial lines, the kernel.
  */
+import type { FramebufferMode, Rectangle } from '@ginit/core/framebuffer';
+import type { InputEvent } from '@ginit/core/input';
 import type { MachineDrive } from '@ginit/core/machine';
 import type { GuestMemory } from '../devices/guest-memory.ts';
+import type { Picture } from '../devices/vga/picture.ts';
 import type { RegisterBlock } from '../devices/virtio/pci-transport.ts';
 import type { BootImage } from '../linux/boot-image.ts';
 import type { StateSink, StateSource } from '../state/state-stream.ts';
@@ -28,7 +31,7 @@ export interface InterruptLine {
   lower(): void;
 }
 
-/** What lies in a drive: bytes by position, answered later. */
+/** A medium in a drive: bytes by position, answered later. */
 export interface Medium {
   readonly sizeBytes: number;
   read(position: number, length: number): Promise<Uint8Array>;
@@ -50,9 +53,24 @@ export interface MachineParts {
   readonly memoryBytes: number;
   /** Disks on the IDE bus, at most two. */
   readonly ideDisks: readonly IdeDisk[];
-  /** What lies in its drives at the start. */
+  /** The media in its drives at the start. */
   readonly media: Readonly<Partial<Record<MachineDrive, Medium>>>;
   readonly firmware: Firmware | undefined;
+  /** The largest picture of its screen; missing if it has neither screen nor keyboard. */
+  readonly screen?: FramebufferMode | undefined;
+}
+
+/** The screen of a machine with its keyboard and its mouse. */
+export interface Display {
+  /** The picture as it was when `update` was called last. */
+  readonly picture: Picture;
+  /**
+   * Brings the picture up to date. The result is what has changed since the last call; nothing if
+   * nothing has.
+   */
+  update(): Rectangle | undefined;
+  /** Gives the guest what somebody does. What it cannot take now is lost. */
+  input(event: InputEvent): void;
 }
 
 /** What an engine tells the monitor. */
@@ -74,9 +92,13 @@ export interface Engine {
   readonly name: EngineName;
   /** For reports: the engine with its version. */
   readonly version: string;
+  /** Missing if the machine has none. */
+  readonly display?: Display | undefined;
   run(): void;
   /** The processors stand still until `run`. */
   pause(): void;
+  /** Settles when they do, and the disks are asked for nothing more. Rejects with `StateError`. */
+  standsStill(): Promise<void>;
   /**
    * Writes the state of processor, memory and the engine's own devices. Only while the machine is
    * paused and none of the requests of its IDE disks and drives is open.
@@ -88,7 +110,7 @@ export interface Engine {
    */
   restore(from: StateSource): Promise<void>;
   /** Puts something else into a drive; nothing empties it. The guest notices that. */
-  changeMedium(drive: MachineDrive, medium: Medium | undefined): void;
+  changeMedium(drive: MachineDrive, medium: Medium | undefined): Promise<void>;
   /** Presses the power button; whether the guest listens to it is the result. */
   pressPowerButton(): Promise<boolean>;
   /** Presses the reset button; the event `reset` follows before this returns. */

@@ -15,7 +15,7 @@ export type Placed =
 /** A machine's memory and registers at the start of a kernel. */
 export interface BootImage {
   readonly entry: number;
-  /** What the kernel wants in registers; the others are zero. */
+  /** The registers that the kernel wants something in; the others are zero. */
   readonly registers: { readonly eax?: number; readonly ebx?: number; readonly esi?: number };
   readonly parts: readonly Placed[];
 }
@@ -42,10 +42,13 @@ export interface BootParts {
   readonly initrd: Uint8Array | undefined;
   readonly commandLine: string;
   readonly memoryBytes: number;
+  /** Whether the machine has a screen, which is in text mode 3. */
+  readonly hasScreen?: boolean;
 }
 
 /** Puts it together. Throws `KernelError` if it does not fit. */
-export function bootImage({ file, kernel, initrd, commandLine, memoryBytes }: BootParts): BootImage {
+export function bootImage(parts: BootParts): BootImage {
+  const { file, kernel, initrd, commandLine, memoryBytes, hasScreen = false } = parts;
   const text = new TextEncoder().encode(commandLine);
   if (text.byteLength > COMMAND_LINE_BYTES_MAX) {
     throw new KernelError(
@@ -64,6 +67,8 @@ export function bootImage({ file, kernel, initrd, commandLine, memoryBytes }: Bo
   if (kernel.segments.some(({ address }) => address < MEBIBYTE)) {
     throw new KernelError('one of its segments lies below 1 MiB');
   }
+  const page = zeroPage(file.setupHeader, initrdAt, initrdBytes, memoryBytes);
+  if (hasScreen) describeScreen(page);
   const commandLineBytes = new Uint8Array(text.byteLength + 1);
   commandLineBytes.set(text);
   return {
@@ -78,9 +83,18 @@ export function bootImage({ file, kernel, initrd, commandLine, memoryBytes }: Bo
       })),
       ...(initrd ? [{ address: initrdAt, bytes: initrd }] : []),
       { address: COMMAND_LINE_AT, bytes: commandLineBytes },
-      { address: ZERO_PAGE_AT, bytes: zeroPage(file.setupHeader, initrdAt, initrdBytes, memoryBytes) },
+      { address: ZERO_PAGE_AT, bytes: page },
     ],
   };
+}
+
+/** Tells the kernel of a VGA in text mode 3: columns, rows, and the lines of a character. */
+function describeScreen(page: Uint8Array): void {
+  page[0x06] = 3;
+  page[0x07] = 80;
+  page[0x0e] = 25;
+  page[0x0f] = 1;
+  page[0x10] = 16;
 }
 
 function zeroPage(

@@ -29,8 +29,8 @@ export interface KernelFile {
   readonly packing: Packing;
 }
 
-/** How a payload is packed. */
-export type Packing = 'none' | 'gzip' | 'xz';
+/** How a payload is packed: in a way that can be unpacked here, or not. */
+export type Packing = 'none' | 'gzip' | 'xz' | { readonly unknown: string };
 
 /** Takes a kernel's file apart. Throws `KernelError`. */
 export function readKernelFile(bytes: Uint8Array): KernelFile {
@@ -70,8 +70,7 @@ function packingOf(payload: Uint8Array): Packing {
     { name: 'lzma', magic: [0x5d, 0, 0] },
     { name: 'lzo', magic: [0x89, 0x4c, 0x5a, 0x4f] },
   ].find(({ magic }) => begins(...magic));
-  const how = known ? `packed by ${known.name}` : 'packed in an unknown way';
-  throw new KernelError(`it is ${how}; kernels packed by gzip or xz, and vmlinux, can be started`);
+  return { unknown: known ? `packed by ${known.name}` : 'packed in an unknown way' };
 }
 
 /** Unpacks xz; it comes from outside, because it takes a library. */
@@ -85,6 +84,10 @@ export async function unpackKernel(
   unxz: Unxz,
   bytesMax: number,
 ): Promise<Uint8Array> {
+  if (typeof packing === 'object') {
+    const can = 'kernels packed by gzip or xz, and vmlinux, can be unpacked here';
+    throw new KernelError(`it is ${packing.unknown}; ${can}`);
+  }
   try {
     switch (packing) {
       case 'none':

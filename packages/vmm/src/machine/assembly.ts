@@ -3,8 +3,11 @@
  * parts.
  */
 import type { Env, RpcError } from '@ginit/core';
-import type { Engine, EngineEvents } from '../engine/engine.ts';
+import type { TransportState } from '../devices/virtio/pci-transport.ts';
+import type { Engine, EngineEvents, Firmware } from '../engine/engine.ts';
 import type { OpenDisk } from './disks.ts';
+import type { Drives } from './media.ts';
+import type { OpenShare, ShareEvents } from './shared-folders.ts';
 import type { VmmConfig } from './schema.ts';
 
 /** What all engines tell whoever runs the machine. */
@@ -13,6 +16,10 @@ export interface AssemblyEvents extends EngineEvents {
   readonly broken: (disk: OpenDisk) => (reason: string) => void;
   /** A request has failed: for each disk, who is told of the error. */
   readonly diskFailed: (disk: OpenDisk) => (error: RpcError) => void;
+  /** A request of a disk is held, because it has failed for a reason that can be mended. */
+  readonly held: (label: string, code: string) => void;
+  /** For each shared folder, who is told of its troubles. */
+  readonly ofShare: (share: OpenShare) => ShareEvents;
 }
 
 /** What a machine is put together from. */
@@ -20,8 +27,14 @@ export interface AssemblyParts {
   readonly env: Pick<Env, 'quota' | 'ram' | 'timer'>;
   readonly config: VmmConfig;
   readonly disks: readonly OpenDisk[];
-  readonly kernel: Uint8Array;
+  readonly drives: Drives;
+  readonly shares: readonly OpenShare[];
+  /** The kernel, if it is started without a BIOS: Linux, or one by the Multiboot specification. */
+  readonly kernel: Uint8Array | undefined;
+  readonly multiboot: Uint8Array | undefined;
   readonly initrd: Uint8Array | undefined;
+  /** The BIOS, if there is no kernel. */
+  readonly firmware: Firmware | undefined;
   readonly events: AssemblyEvents;
 }
 
@@ -30,10 +43,23 @@ export interface Assembly {
   readonly engine: Engine;
   /** Its processors and memory, for people. */
   readonly about: string;
+  readonly memoryBytes: number;
   /** Puts the kernel in place, at the start and after a reset. */
   boot(): void;
   /** The machine was reset, and so are the devices that are not the engine's own. */
   reset(): void;
+  /** The state of the devices that are not the engine's own. */
+  readonly devices: readonly TransportState[];
+  /**
+   * These go on as they were, in a machine whose memory is as it was. Throws `StateError` if there
+   * are not as many of them.
+   */
+  restoreDevices(states: readonly TransportState[]): void;
+  /**
+   * Puts one more together, of the same parts; this one is closed. What lies in the drives now is
+   * in those of the new one.
+   */
+  again(): Promise<Assembly>;
 }
 
 /** The command line of the kernel. */

@@ -5,12 +5,19 @@ import { VirtioBlockDevice } from '../devices/virtio/block-device.ts';
 import { PciTransport } from '../devices/virtio/pci-transport.ts';
 import { SplitQueue } from '../devices/virtio/split-queue.ts';
 import type { EmbeddedEngine, IdeDisk, InterruptLine } from '../engine/engine.ts';
+import type { EngineName } from '../engine/engine.ts';
+import { QEMU_DISKS_MAX } from '../engine/qemu/qemu-engine.ts';
 import { PCI_DEVICES_MAX } from '../engine/v86/v86-engine.ts';
 import { type GuestDisk, type Held, PatientDisk } from './patient-disk.ts';
 import { refusedAt } from './refused.ts';
 import type { DiskConfig } from './schema.ts';
+import { WatchedDisk } from './watched-disk.ts';
 
-const IDE_DISKS_MAX = 2;
+/** The most disks of each model. */
+const DISKS_MAX: Readonly<Record<EngineName, Readonly<Record<DiskConfig['model'], number>>>> = {
+  v86: { virtio: PCI_DEVICES_MAX, ide: 2 },
+  qemu: QEMU_DISKS_MAX,
+};
 const IDE_BLOCK_BYTES = 512;
 /** The largest blocks that Linux takes from a virtio disk: those of a page. */
 const VIRTIO_BLOCK_BYTES_MAX = 4096;
@@ -22,6 +29,8 @@ export interface OpenDisk {
   readonly label: string;
   readonly config: DiskConfig;
   readonly client: BlockClient;
+  /** The same, which knows whether something is under way. */
+  readonly watched: WatchedDisk;
   /** The same as the guest has it: with patience, unless errors are to be reported. */
   readonly disk: GuestDisk;
   readonly patience: PatientDisk | undefined;
@@ -38,6 +47,10 @@ export class UncertainWrites {
     void write.catch(() => (this.#isOneLost = true)).then(() => this.#underWay.delete(write));
   }
 
+  get underWay(): number {
+    return this.#underWay.size;
+  }
+
   /** Settles when all of them have ended, with whether none has failed since the start. */
   async settled(): Promise<boolean> {
     await Promise.allSettled(this.#underWay);
@@ -51,11 +64,14 @@ export async function openDisks(
   configs: readonly DiskConfig[],
   held: (label: string) => Held,
 ): Promise<OpenDisk[]> {
-  checkNumber(configs, 'virtio', PCI_DEVICES_MAX);
-  checkNumber(configs, 'ide', IDE_DISKS_MAX);
   const open: OpenDisk[] = [];
   for (const config of configs) open.push(await openDisk(env, config, held));
   return open;
+}
+
+/** Throws a `ConfigError` if there are more disks than an engine has room for. */
+export function checkDisks(configs: readonly DiskConfig[], engine: EngineName): void {
+  for (const model of ['virtio', 'ide'] as const) checkNumber(configs, model, DISKS_MAX[engine][model]);
 }
 
 function checkNumber(configs: readonly DiskConfig[], model: DiskConfig['model'], most: number): void {
@@ -88,9 +104,12 @@ async function openDisk(
         : blockSize > VIRTIO_BLOCK_BYTES_MAX
           ? `has blocks of ${blockSize} bytes, and a guest takes ${VIRTIO_BLOCK_BYTES_MAX} at most`
           : undefined;
-  const patience = config.on_error === 'pause' ? new PatientDisk(client, held(label)) : undefined;
-  if (problem === undefined)
-    return { label, config, client, disk: patience ?? client, patience, writes: new UncertainWrites() };
+  const watched = new WatchedDisk(client);
+  const patience = config.on_error === 'pause' ? new PatientDisk(watched, held(label)) : undefined;
+  if (problem === undefined) {
+    const disk = patience ?? watched;
+    return { label, config, client, watched, disk, patience, writes: new UncertainWrites() };
+  }
   await client.close();
   throw node.errorAt(`the disk "${label}" ${problem}`, 'label');
 }
@@ -137,12 +156,12 @@ export interface VirtioDiskEvents {
   readonly failed: (error: RpcError) => void;
 }
 
-/** Puts a virtio disk on the bus of a machine. The result resets it, as the machine does. */
+/** Puts a virtio disk on the bus of a machine. */
 export function addVirtioDisk(
   engine: EmbeddedEngine,
   { label, disk, patience }: OpenDisk,
   events: VirtioDiskEvents,
-): () => void {
+): PciTransport {
   const queue = new SplitQueue(engine.memory, QUEUE_SIZE);
   const device = new VirtioBlockDevice(
     disk,
@@ -167,5 +186,25 @@ export function addVirtioDisk(
     modern: transport.modern,
     configSpace: (place) => transport.configSpace(place),
   });
-  return () => transport.reset();
+  return transport;
+}
+
+/**
+ * Brings what the guest has written to stable storage. The result says whether all of it is there;
+ * the log says why not.
+ */
+export async function synchronise(
+  env: Pick<Env, 'error'>,
+  { client, label, writes }: OpenDisk,
+): Promise<boolean> {
+  try {
+    const areWritten = await writes.settled();
+    await client.sync();
+    if (!areWritten) await env.error(`the disk "${label}" lacks writes that its guest takes for done`);
+    return areWritten;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    await env.error(`the disk "${label}" is not synchronised: ${reason}`);
+    return false;
+  }
 }

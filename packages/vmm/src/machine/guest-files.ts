@@ -1,6 +1,6 @@
 /** The files that a machine starts with: ROM modules, or files of a File_system session. */
 import { type Env, hasCode, Rom, RomClient } from '@ginit/core';
-import { FileSystemClient } from '@ginit/core/file_system';
+import { FileSystemClient, type OpenFile } from '@ginit/core/file_system';
 import { refusedAt } from './refused.ts';
 import type { FileConfig } from './schema.ts';
 
@@ -14,6 +14,22 @@ export class GuestFiles {
 
   constructor(env: Pick<Env, 'connect' | 'close'>) {
     this.#env = env;
+  }
+
+  /** Opens a file of the File_system session. Rejects with its errors, or `SessionError`. */
+  async open(path: string): Promise<{ readonly sizeBytes: number; readonly file: OpenFile }> {
+    this.#files ??= this.#connect();
+    // A session that was not to be had may be there the next time.
+    const files = await this.#files.catch((error: unknown) => {
+      this.#files = undefined;
+      throw error;
+    });
+    const file = await files.open(path);
+    return { sizeBytes: (await file.status()).sizeBytes, file };
+  }
+
+  #connect(): Promise<FileSystemClient> {
+    return FileSystemClient.connect(this.#env, { label: 'files', writeable: false });
   }
 
   /** The content. Throws a `ConfigError` at the element if it is not to be had. */
@@ -48,10 +64,8 @@ export class GuestFiles {
   }
 
   async #readFile(path: string, { $node: node }: FileConfig): Promise<Uint8Array> {
-    this.#files ??= FileSystemClient.connect(this.#env, { label: 'files', writeable: false }).catch(
-      refusedAt(node, 'file', 'there is no File_system session "files"'),
-    );
-    const files = await this.#files;
+    this.#files ??= this.#connect();
+    const files = await this.#files.catch(refusedAt(node, 'file', 'there is no File_system session "files"'));
     try {
       return await files.readFile(path, FILE_BYTES_MAX);
     } catch (error) {

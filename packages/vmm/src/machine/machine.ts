@@ -1,19 +1,27 @@
 /** One machine: what the config says, put together from sessions, run, and put in order. */
-import { type Env, RpcError } from '@ginit/core';
-import { type MachineAction, type MachineState } from '@ginit/core/machine';
+import { type Env, hasCode } from '@ginit/core';
+import {
+  MACHINE_DRIVES,
+  type MachineAction,
+  type MachineAnswer,
+  type MachineState,
+} from '@ginit/core/machine';
 import { TerminalClient } from '@ginit/core/terminal';
 import type { Engine } from '../engine/engine.ts';
-import { KernelError } from '../linux/kernel-file.ts';
+import { StateError } from '../state/state-stream.ts';
 import type { Assembly, AssemblyEvents } from './assembly.ts';
+import { complaints } from './complaints.ts';
 import { MachineControl } from './control.ts';
-import { type OpenDisk, openDisks } from './disks.ts';
-import { GuestFiles } from './guest-files.ts';
+import { type OpenDisk, openDisks, synchronise } from './disks.ts';
+import { MachineDisplay } from './display.ts';
+import { assembleFirst } from './first-assembly.ts';
+import { type Drives, MediumError } from './media.ts';
+import { inMebibytes } from './memory.ts';
 import { refusedAt } from './refused.ts';
+import type { Saving } from './saving.ts';
 import { SerialLine } from './serial-line.ts';
 import type { ControlConfig, VmmConfig } from './schema.ts';
-import { assembleV86 } from './v86-machine.ts';
 
-const PROCESSORS_MAX = 1;
 /** The time that the terminal has at the end to take what the guest has written. */
 const LAST_OUTPUT_MS = 2000;
 /** A guest that breaks its disk, or resets itself, again and again does not fill the log. */
@@ -25,17 +33,23 @@ const TOLD_MAX = 8;
 const RESET_MS = 1000;
 /** How often is said that a guest is waited for. */
 const PROGRESS_MS = 2000;
+const BEING_SAVED = 'its state is being saved or restored';
+const OFF = 'the machine is off';
+const PAUSED = 'the machine is paused';
+const NO_DISPLAY = 'the machine has no screen and no keyboard: its config needs <display/>';
 const NOBODY_LISTENS = 'the guest does not listen to its power button';
 
+/** What is done with screen and keyboard. */
+type DisplayAction = 'screen' | 'type' | 'key';
 /** Why a processor stands still. */
-type PauseReason = 'wish' | 'disk' | 'serial' | 'reset';
+type PauseReason = 'wish' | 'disk' | 'serial' | 'reset' | 'state';
 /** These come and go by themselves, so nobody is told of them. */
 const PASSING: ReadonlySet<PauseReason> = new Set(['serial', 'reset']);
 
 /** The part of `env` that a machine uses. */
 export type MachineEnv = Pick<
   Env,
-  'connect' | 'close' | 'quota' | 'ram' | 'timer' | 'log' | 'warning' | 'error' | 'exit'
+  'connect' | 'close' | 'host' | 'quota' | 'ram' | 'timer' | 'log' | 'warning' | 'error' | 'exit' | 'signal'
 >;
 
 /** A machine that runs until the guest switches it off. */
@@ -44,7 +58,10 @@ export class Machine {
   #disks: readonly OpenDisk[] = [];
   readonly #serial: SerialLine | undefined;
   #assembly: Assembly | undefined;
+  #drives: Drives | undefined;
+  #saving: Saving | undefined;
   #control: MachineControl | undefined;
+  #display: MachineDisplay | undefined;
   /** The reasons for which the processor stands still. */
   readonly #pauses = new Map<PauseReason, string>();
   #about = '';
@@ -72,10 +89,7 @@ export class Machine {
 
   /** Puts the machine together and starts it. Throws a `ConfigError`, or `TooLittleMemory`. */
   static async start(env: MachineEnv, config: VmmConfig): Promise<Machine> {
-    const { kernel, initrd, control, cpu, disk, serial } = config.$children;
-    if (cpu && cpu.count > PROCESSORS_MAX) {
-      throw cpu.$node.errorAt(`the engine v86 has ${PROCESSORS_MAX} processor`, 'count');
-    }
+    const { control, disk, display, serial } = config.$children;
     const terminal =
       serial &&
       (await TerminalClient.connect(env, { label: serial.label }).catch(
@@ -86,38 +100,56 @@ export class Machine {
     await env.timer.sleep(0);
     if (control) await machine.#letControl(control);
     machine.#disks = await openDisks(env, disk, (label) => (code) => machine.#held(label, code));
-    const files = new GuestFiles(env);
-    const kernelBytes = await files.read(kernel);
-    const initrdBytes = initrd && (await files.read(initrd));
-    await files.close();
-    const events: AssemblyEvents = {
-      serialOutput: (byte) => machine.#serial?.written(byte),
-      turn: () => machine.#turn(),
-      halted: () => void machine.#switchedOff(),
-      reset: () => machine.#reset(),
-      failed: (reason) => void machine.#broke(reason),
-      broken: (one) => machine.#broken(one),
-      diskFailed: (one) => machine.#failed(one),
-    };
-    const parts = { env, config, disks: machine.#disks, kernel: kernelBytes, initrd: initrdBytes, events };
-    try {
-      await machine.#run(await assembleV86(parts));
-    } catch (error) {
-      if (!(error instanceof KernelError)) throw error;
-      throw kernel.$node.errorAt(`the kernel cannot be started: ${error.message}`);
-    }
+    if (display) machine.#display = await MachineDisplay.connect(env, display);
+    await machine.#start(config);
     return machine;
   }
 
+  async #start(config: VmmConfig): Promise<void> {
+    const first = await assembleFirst(this.#env, config, this.#disks, this.#events());
+    const { assembly } = first;
+    this.#drives = first.drives;
+    this.#saving = first.saving;
+    this.#about = `${assembly.engine.version}, ${assembly.about}`;
+    await this.#env.log(`${this.#about}: ${first.why}`);
+    if (first.restored === undefined) assembly.boot();
+    else await this.#env.log(goesOn(first.restored));
+    await this.#run(assembly);
+  }
+
+  #events(): AssemblyEvents {
+    return {
+      serialOutput: (byte) => this.#serial?.written(byte),
+      turn: () => this.#turn(),
+      halted: () => void this.#switchedOff(),
+      reset: () => this.#reset(),
+      failed: (reason) => void this.#broke(reason),
+      held: (label, code) => this.#held(label, code),
+      broken: ({ label }) =>
+        complaints(TOLD_MAX, (reason) =>
+          this.#complain(`the guest has broken its disk "${label}": ${reason}`),
+        ),
+      ofShare: ({ tag }) => ({
+        broken: complaints(TOLD_MAX, (reason) =>
+          this.#complain(`the guest has broken its shared folder "${tag}": ${reason}`),
+        ),
+        lost: complaints(TOLD_MAX, (reason) => this.#complain(`the shared folder "${tag}" fails: ${reason}`)),
+      }),
+      diskFailed: ({ label }) => {
+        const complain = complaints(Infinity, (code) =>
+          this.#complain(`requests of the disk "${label}" fail: ${code}`),
+        );
+        return ({ code }) => complain(code);
+      },
+    };
+  }
+
   async #run(assembly: Assembly): Promise<void> {
-    const { engine } = assembly;
     this.#assembly = assembly;
-    this.#about = `${engine.version}, ${assembly.about}`;
-    await this.#env.log(this.#about);
-    assembly.boot();
-    engine.run();
+    if (this.#pauses.size === 0) assembly.engine.run();
+    await this.#display?.start(assembly.engine);
     this.#tell();
-    void this.#control?.obey(async (action) => ({ problem: await this.#act(action) }));
+    void this.#control?.obey((action, words) => this.#answer(action, words));
     void this.#serial?.readAll(() => this.#turn());
   }
 
@@ -138,25 +170,8 @@ export class Machine {
     if (!this.#isStopping) this.#env.exit(1);
   }
 
-  /** Tells that the guest has broken a disk, once for each reason and not without end. */
-  #broken({ label }: OpenDisk): (reason: string) => void {
-    const told = new Set<string>();
-    return (reason) => {
-      if (told.has(reason) || told.size === TOLD_MAX) return;
-      told.add(reason);
-      const last = told.size === TOLD_MAX ? '; no more is said of it' : '';
-      void this.#env.warning(`the guest has broken its disk "${label}": ${reason}${last}`);
-    };
-  }
-
-  /** Tells of a disk that fails, once for each reason. */
-  #failed({ label }: OpenDisk): (error: RpcError) => void {
-    const told = new Set<string>();
-    return ({ code }) => {
-      if (told.has(code) || this.#isOff) return;
-      told.add(code);
-      void this.#env.warning(`requests of the disk "${label}" fail: ${code}`);
-    };
+  #complain(text: string): void {
+    if (!this.#isOff) void this.#env.warning(text);
   }
 
   #turn(): void {
@@ -172,9 +187,43 @@ export class Machine {
     );
   }
 
+  /** Does what somebody wants, with the words that say more about it. */
+  async #answer(action: MachineAction, words: readonly string[]): Promise<MachineAnswer> {
+    switch (action) {
+      case 'screen':
+      case 'type':
+      case 'key':
+        return this.#lookOrType(action, words);
+      default:
+        return { problem: await this.#act(action, words), content: undefined };
+    }
+  }
+
+  async #lookOrType(action: DisplayAction, words: readonly string[]): Promise<MachineAnswer> {
+    const problem = this.#display ? this.#whyNothingIsTyped(action) : NO_DISPLAY;
+    if (problem !== undefined || !this.#display) return { problem, content: undefined };
+    try {
+      if (action === 'screen') return { problem: undefined, content: this.#display.png() };
+      await (action === 'type' ? this.#display.type(words.join(' ')) : this.#display.press(words));
+      return { problem: undefined, content: undefined };
+    } catch (error) {
+      if (!hasCode(error, 'InvalidArgument')) throw error;
+      return { problem: textOf(error), content: undefined };
+    }
+  }
+
+  #whyNothingIsTyped(action: MachineAction): string | undefined {
+    if (this.#isOff) return OFF;
+    return action !== 'screen' && (this.#pauses.has('wish') || this.#pauses.has('disk')) ? PAUSED : undefined;
+  }
+
   /** Does what somebody wants. The result says why not. */
-  async #act(action: MachineAction): Promise<string | undefined> {
-    if (this.#isOff) return 'the machine is off';
+  async #act(
+    action: Exclude<MachineAction, DisplayAction>,
+    words: readonly string[] = [],
+  ): Promise<string | undefined> {
+    if (this.#isOff) return OFF;
+    if (this.#pauses.has('state')) return BEING_SAVED;
     switch (action) {
       case 'pause':
         this.#pause('wish', 'by ginit vm');
@@ -190,12 +239,78 @@ export class Machine {
         this.#startAnew();
         return undefined;
       case 'poweroff':
-        if (this.#pauses.has('wish') || this.#pauses.has('disk')) return 'the machine is paused';
+        if (this.#pauses.has('wish') || this.#pauses.has('disk')) return PAUSED;
         return (await this.#engine?.pressPowerButton()) === true ? undefined : NOBODY_LISTENS;
       case 'save':
+        return this.#withState(async (saving) => {
+          await this.#save(saving);
+          this.#pause('wish', `it was saved in "${saving.file}"`);
+        });
       case 'restore':
+        return this.#withState((saving) => this.#restore(saving));
       case 'media':
-        return `this machine knows no "${action}"`;
+        return this.#changeMedium(words);
+    }
+  }
+
+  /** Does something with the state of the machine, while that stands still. */
+  async #withState(act: (saving: Saving) => Promise<void>): Promise<string | undefined> {
+    const saving = this.#saving;
+    if (!saving) return 'its config has no <state>';
+    try {
+      this.#pause('state', BEING_SAVED);
+      await act(saving);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof StateError)) throw error;
+      return error.message;
+    } finally {
+      this.#pause('state', undefined);
+    }
+  }
+
+  async #save(saving: Saving): Promise<void> {
+    const assembly = this.#assembly;
+    if (!assembly || this.#pauses.has('reset')) throw new StateError('the guest is not there yet');
+    const sizeBytes = await saving.save(assembly);
+    await this.#env.log(`the machine was saved in "${saving.file}": ${inMebibytes(sizeBytes)} MiB`);
+  }
+
+  /** Gives the machine as it is up, for the one in the state. */
+  async #restore(saving: Saving): Promise<void> {
+    const before = this.#assembly;
+    if (!before) throw new StateError('the guest is not there yet');
+    await saving.check(before);
+    // From here on there is no way back. What the guest has asked of its disks is given up.
+    this.#assembly = undefined;
+    before.reset();
+    this.#cancelStart();
+    await before.engine.close();
+    try {
+      await saving.restoreMedia();
+      const after = await before.again();
+      await saving.restore(after);
+      this.#assembly = after;
+      this.#display?.exchange(after.engine);
+      for (const reason of ['wish', 'disk', 'reset', 'serial'] as const) this.#pauses.delete(reason);
+      await this.#env.log(goesOn(saving.file));
+    } catch (error) {
+      if (!(error instanceof StateError)) throw error;
+      void this.#broke(error.message);
+      throw error;
+    }
+  }
+
+  async #changeMedium([word, file, ...more]: readonly string[]): Promise<string | undefined> {
+    const drive = MACHINE_DRIVES.find((one) => one === word);
+    if (!drive || more.length > 0) return `there is no drive "${word}"`;
+    try {
+      const medium = await this.#drives?.change(drive, file);
+      await this.#engine?.changeMedium(drive, medium);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof MediumError)) throw error;
+      return error.message;
     }
   }
 
@@ -258,6 +373,19 @@ export class Machine {
     await this.#env.warning('the guest has not switched off in time');
   }
 
+  /**
+   * Saves the state, before the component is stopped. The result says whether it could be done; the
+   * log says why not.
+   */
+  async save(): Promise<boolean> {
+    if (this.#isOff) return true;
+    this.#isStopping = true;
+    const problem = await this.#act('save');
+    if (problem === undefined) return true;
+    await this.#env.error(`the machine is not saved: ${problem}`);
+    return false;
+  }
+
   /** The guest is done. */
   async #switchedOff(): Promise<void> {
     // While one of them is held, there may still be space for it.
@@ -281,28 +409,20 @@ export class Machine {
     this.#isOff = true;
     this.#end();
     const isClosed = this.#engine?.close();
+    this.#display?.end();
     for (const { patience } of this.#disks) patience?.end();
     this.#tell();
     await isClosed;
     // Disks come first: neither another disk nor a terminal that nobody reads keeps one waiting.
-    const areSafe = await Promise.all(this.#disks.map((disk) => this.#synchronise(disk)));
+    const areSafe = await Promise.all(this.#disks.map((disk) => synchronise(this.#env, disk)));
     const written = this.#serial?.end();
     if (written) await Promise.race([written, this.#env.timer.sleep(LAST_OUTPUT_MS).catch(() => written)]);
     return areSafe.every((isSafe) => isSafe);
   }
+}
 
-  async #synchronise({ client, label, writes }: OpenDisk): Promise<boolean> {
-    try {
-      const areWritten = await writes.settled();
-      await client.sync();
-      if (!areWritten)
-        await this.#env.error(`the disk "${label}" lacks writes that its guest takes for done`);
-      return areWritten;
-    } catch (error) {
-      await this.#env.error(`the disk "${label}" is not synchronised: ${textOf(error)}`);
-      return false;
-    }
-  }
+function goesOn(file: string): string {
+  return `the guest goes on from the state "${file}"`;
 }
 
 function textOf(error: unknown): string {

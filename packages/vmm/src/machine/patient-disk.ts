@@ -19,7 +19,7 @@ const MENDABLE = ['NoSpace', 'Gone', 'PeerGone'];
 /** A disk over another one. */
 export class PatientDisk implements GuestDisk {
   readonly #disk: GuestDisk;
-  readonly #held: Held;
+  readonly #hold: Held;
   #waiting: ((again: boolean) => void)[] = [];
   /** Grows when those who have asked are gone, so that their requests find that out. */
   #generation = 0;
@@ -27,7 +27,7 @@ export class PatientDisk implements GuestDisk {
 
   constructor(disk: GuestDisk, held: Held) {
     this.#disk = disk;
-    this.#held = held;
+    this.#hold = held;
   }
 
   get info(): GuestDisk['info'] {
@@ -62,6 +62,11 @@ export class PatientDisk implements GuestDisk {
     return this.#insist(() => this.#disk.trim(block, count));
   }
 
+  /** Requests that are held. */
+  get held(): number {
+    return this.#waiting.length;
+  }
+
   /** Tries again what is held. */
   retry(): void {
     for (const go of this.#waiting.splice(0)) go(true);
@@ -92,7 +97,7 @@ export class PatientDisk implements GuestDisk {
         const isWanted = !this.#isEnded && generation === this.#generation;
         if (!(error instanceof RpcError) || !isMendable || !isWanted) throw error;
         const again = new Promise<boolean>((resolve) => this.#waiting.push(resolve));
-        this.#held(error.code);
+        this.#hold(error.code);
         if (!(await again)) throw error;
       }
     }

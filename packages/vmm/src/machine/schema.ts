@@ -6,15 +6,26 @@ const FILE = {
   file: attribute.text('Path of the file that has it, in the File_system session "files"'),
 };
 
+const MEDIUM = {
+  ...FILE,
+  label: attribute.label('Label of the Block session that has it'),
+};
+/** The largest number of a user of Linux. */
+const OWNER_MAX = 2 ** 32 - 2;
+/** The widest picture of v86. */
+const DISPLAY_SIDE_MAX = 2560;
+
 /** The schema of `vmm`. */
 export const VMM_CONFIG = element('config', 'One virtual machine', {
   attributes: {
-    engine: attribute.oneOf('What runs the machine; auto takes v86, the only one', ['auto', 'v86'], {
-      fallback: 'auto',
-    }),
+    engine: attribute.oneOf(
+      'What runs the machine; auto takes v86, unless the guest needs qemu (64 bits, more processors or memory)',
+      ['auto', 'v86', 'qemu'],
+      { fallback: 'auto' },
+    ),
     on_stop: attribute.oneOf(
-      'When the component is stopped: the power button is pressed and the guest waited for, or it ends at once',
-      ['poweroff', 'kill'],
+      'When the component is stopped: the power button is pressed and waited for, the state saved, or nothing',
+      ['poweroff', 'save', 'kill'],
       { fallback: 'poweroff' },
     ),
     grace: attribute.integer('Seconds that a guest has to switch off after its power button was pressed', {
@@ -29,12 +40,40 @@ export const VMM_CONFIG = element('config', 'One virtual machine', {
       attributes: { count: attribute.integer('How many', { min: 1, fallback: 1 }) },
     }),
     element('kernel', 'A Linux kernel, which is started without a BIOS: a bzImage, or vmlinux', {
-      min: 1,
       max: 1,
       attributes: FILE,
     }),
-    element('initrd', 'The initial RAM disk of the kernel', { max: 1, attributes: FILE }),
+    element('multiboot', 'A kernel by the Multiboot specification, which is started without a BIOS', {
+      max: 1,
+      attributes: FILE,
+    }),
+    element('initrd', 'The initial RAM disk of the kernel, or a module of a Multiboot kernel', {
+      max: 1,
+      attributes: FILE,
+    }),
     element('cmdline', 'The command line of the kernel', { max: 1, text: 'required' }),
+    element('bios', "The BIOS of a machine without a kernel: bios.bin of Debian's package seabios", {
+      max: 1,
+      attributes: FILE,
+    }),
+    element('vgabios', 'The BIOS of its screen: vgabios-stdvga.bin of the same package', {
+      max: 1,
+      attributes: FILE,
+    }),
+    element('cdrom', 'A CD drive; without an attribute it is empty', { max: 1, attributes: MEDIUM }),
+    element('floppy', 'A floppy drive; without an attribute it is empty', { max: 1, attributes: MEDIUM }),
+    element('state', 'Where the state of the machine is kept when it is saved', {
+      max: 1,
+      attributes: {
+        file: attribute.text('Path of the file', { required: true }),
+        label: attribute.label('Label of the File_system session', { fallback: 'states' }),
+        restore: attribute.oneOf(
+          'Whether the machine begins with its state: never, always, or if there is one, which is removed then',
+          ['no', 'yes', 'auto'],
+          { fallback: 'no' },
+        ),
+      },
+    }),
     element('disk', 'A disk', {
       attributes: {
         label: attribute.label('Label of the Block session', { required: true }),
@@ -50,6 +89,49 @@ export const VMM_CONFIG = element('config', 'One virtual machine', {
     element('control', 'Lets `ginit vm` act on the machine, by a Machine session that is routed to ginit', {
       max: 1,
       attributes: { label: attribute.label('Label of the Machine session', { fallback: 'machine' }) },
+    }),
+    element('display', 'A screen with keyboard and mouse, at a Framebuffer and an Input session', {
+      max: 1,
+      attributes: {
+        label: attribute.label('Label of both sessions', { fallback: 'display' }),
+        framebuffer: attribute.boolean(
+          'Whether there is a Framebuffer session; `ginit vm screen` needs none',
+          {
+            fallback: true,
+          },
+        ),
+        input: attribute.boolean('Whether there is an Input session; `ginit vm type` needs none', {
+          fallback: true,
+        }),
+        width: attribute.integer('Width of the largest picture, in pixels', {
+          min: 720,
+          max: DISPLAY_SIDE_MAX,
+          fallback: 1024,
+        }),
+        height: attribute.integer('Height of the largest picture, in pixels', {
+          min: 480,
+          max: DISPLAY_SIDE_MAX,
+          fallback: 768,
+        }),
+      },
+    }),
+    element('shared', 'A folder of a File_system session, which the guest mounts by 9P', {
+      attributes: {
+        label: attribute.label('Label of the File_system session', { required: true }),
+        tag: attribute.text('The name by which the guest mounts it; the label unless told'),
+        writeable: attribute.boolean('Whether the guest may write', { fallback: false }),
+        uid: attribute.integer('Who owns everything in it, for the guest', {
+          min: 0,
+          max: OWNER_MAX,
+          fallback: 0,
+        }),
+        gid: attribute.integer('The group of everything in it', { min: 0, max: OWNER_MAX, fallback: 0 }),
+        chown: attribute.oneOf(
+          'Other owners and permissions are refused, or kept as long as the machine runs',
+          ['refuse', 'keep'],
+          { fallback: 'refuse' },
+        ),
+      },
     }),
     element('serial', 'The serial line, at a Terminal session', {
       max: 1,
@@ -68,5 +150,15 @@ export interface FileConfig {
 }
 /** A `<disk>`. */
 export type DiskConfig = VmmConfig['$children']['disk'][number];
+/** A `<display>`. */
+export type DisplayConfig = NonNullable<VmmConfig['$children']['display']>;
+/** A `<shared>`. */
+export type SharedConfig = VmmConfig['$children']['shared'][number];
 /** A `<control>`. */
 export type ControlConfig = NonNullable<VmmConfig['$children']['control']>;
+/** A `<cdrom>` or a `<floppy>`. */
+export interface DriveConfig extends FileConfig {
+  readonly label: string | undefined;
+}
+/** A `<state>`. */
+export type StateConfig = NonNullable<VmmConfig['$children']['state']>;

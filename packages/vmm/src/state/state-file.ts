@@ -14,6 +14,8 @@ export const STATE_MAGIC = 'ginit machine state 1\n';
 /** The content of a frame. */
 export const FRAME_BYTES_MAX = 1024 * 1024;
 const FRAME_HEADER_BYTES = 8;
+/** The memory that a frame begins with. */
+const SMALL_BYTES = 4096;
 
 /** A file that is written from the beginning on. */
 export interface WrittenFile {
@@ -28,7 +30,7 @@ export interface ReadFile {
 /** Writes a state. */
 export class StateWriter implements StateSink {
   readonly #file: WrittenFile;
-  readonly #frame = new Uint8Array(FRAME_HEADER_BYTES + FRAME_BYTES_MAX);
+  #frame = new Uint8Array(SMALL_BYTES);
   #filled = 0;
   #position = 0;
   #checksum = 0;
@@ -50,7 +52,9 @@ export class StateWriter implements StateSink {
   async write(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.byteLength; ) {
       const piece = bytes.subarray(at, at + FRAME_BYTES_MAX - this.#filled);
-      this.#frame.set(piece, FRAME_HEADER_BYTES + this.#filled);
+      const end = FRAME_HEADER_BYTES + this.#filled + piece.byteLength;
+      this.#frame = withRoom(this.#frame, end);
+      this.#frame.set(piece, end - piece.byteLength);
       this.#filled += piece.byteLength;
       at += piece.byteLength;
       if (this.#filled === FRAME_BYTES_MAX) await this.#flush();
@@ -82,7 +86,7 @@ export class StateWriter implements StateSink {
 /** Reads a state. Everything rejects with `StateError` if the file is not as it was written. */
 export class StateReader implements StateSource {
   readonly #file: ReadFile;
-  readonly #frame = new Uint8Array(FRAME_HEADER_BYTES + FRAME_BYTES_MAX);
+  #frame = new Uint8Array(SMALL_BYTES);
   /** The content of the frame that has not been given out yet. */
   #left: Uint8Array = this.#frame.subarray(0, 0);
   #position = 0;
@@ -149,7 +153,8 @@ export class StateReader implements StateSource {
     const view = new DataView(header.buffer, header.byteOffset, FRAME_HEADER_BYTES);
     const [length, checksum] = [view.getUint32(0, true), view.getUint32(4, true)];
     if (length > FRAME_BYTES_MAX) throw this.#damaged();
-    const content = await this.#take(this.#frame.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + length));
+    this.#frame = withRoom(this.#frame, length);
+    const content = await this.#take(this.#frame.subarray(0, length));
     this.#checksum = crc32(content, this.#checksum);
     if (this.#checksum !== checksum) throw this.#damaged();
     this.#left = content;
@@ -166,4 +171,13 @@ export class StateReader implements StateSource {
   #damaged(): StateError {
     return new StateError(`it is damaged before byte ${this.#position}`);
   }
+}
+
+/** The same bytes, in memory that has room for so many. */
+function withRoom(bytes: Uint8Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> {
+  if (bytes.byteLength >= length) return bytes;
+  const most = FRAME_HEADER_BYTES + FRAME_BYTES_MAX;
+  const larger = new Uint8Array(Math.min(most, Math.max(length, 2 * bytes.byteLength)));
+  larger.set(bytes);
+  return larger;
 }

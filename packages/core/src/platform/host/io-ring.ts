@@ -1,7 +1,8 @@
 /**
  * Reads and writes of files through io_uring: requests of one turn of the event loop go to the
  * kernel in one call, and what the kernel has in memory is there when that call returns; no thread
- * of libuv's pool takes part. (Source: io_uring(7).)
+ * of libuv's pool takes part. Large requests go in several calls, so that who waits for the first
+ * of them can use it while the kernel copies the next. (Source: io_uring(7).)
  *
  * A ring is two queues in memory that is shared with the kernel. This side writes entries and moves
  * the tail of the first; `io_uring_enter` takes them. The kernel writes completions and moves the
@@ -24,6 +25,8 @@ import { RingCalls, type RingMemory } from './ring-calls.ts';
 
 /** Requests that the kernel works on at a time; further ones wait. */
 const UNDER_WAY_MAX = 256;
+/** Entries that together move more bytes than this go to the kernel in several calls. */
+const BATCH_BYTES = 256 * 1024;
 const ENTRY_WORDS = 16;
 const COMPLETION_WORDS = 4;
 const BELL_OFF = 1;
@@ -150,16 +153,32 @@ export class IoRing {
     this.#scheduled = false;
     const { words, submitTail, completeFlags } = this.#ring;
     words[completeFlags] = BELL_OFF;
-    while (this.#unsubmitted > 0) {
+    let left = this.#batch();
+    while (left > 0) {
       Atomics.store(words, submitTail, this.#tail);
-      const taken = this.#calls.submit(this.#ring, this.#unsubmitted);
+      const taken = this.#calls.submit(this.#ring, left);
       if (taken < 0 && !isPassing(-taken)) return this.#refused(taken);
-      if (taken > 0) this.#unsubmitted -= taken;
+      if (taken > 0) {
+        this.#unsubmitted -= taken;
+        left -= taken;
+      }
       // The kernel may want room for completions first.
       if (taken <= 0 && this.#reap() === 0) break;
     }
     this.#reap();
     this.#listen();
+  }
+
+  /** How many of the entries that were not submitted yet go to the kernel in the next call. */
+  #batch(): number {
+    const { entries, entryCount } = this.#ring;
+    let bytes = 0;
+    for (let count = 0; count < this.#unsubmitted; count++) {
+      const at = ((this.#tail - this.#unsubmitted + count) & (entryCount - 1)) * ENTRY_WORDS;
+      bytes += entries[at + 6] ?? 0;
+      if (bytes > BATCH_BYTES) return Math.max(1, count);
+    }
+    return this.#unsubmitted;
   }
 
   /** Takes completions and begins requests that wait; the number of completions. */

@@ -11,8 +11,7 @@
  * tell of (the compilation of a wasm module) gets a turn of the event loop each time the thread
  * looks around, after a second or more.
  */
-import { availableParallelism } from 'node:os';
-import { type Doorbell, wakeScheduled } from '../wire/doorbell.ts';
+import { CPUS, type Doorbell, wakeScheduled } from '../wire/doorbell.ts';
 import { monotonicMs } from '../host/monotonic.ts';
 import type { PeersAbroad } from './peers-abroad.ts';
 import type { WorkSource } from './ring/work-source.ts';
@@ -30,26 +29,20 @@ const FIRST_PARK_MS = 10;
 const LOOK_AROUND_MS = 1000;
 const LOOK_AROUND_MS_MAX = 8000;
 /**
- * How long to look out for work before parking, in case a peer is working for this thread on
- * another CPU.
+ * How long to look out for work before sleeping, in case a peer is working for this thread. That is
+ * as long as waking two sleeping threads takes, one after the other, in a virtual machine: so a
+ * chain of threads that pass one request on gets from sleeping each time to not sleeping at all.
  */
-const SPIN_MS = 0.06;
+const SPIN_MS = 0.2;
 /**
- * After looking out in vain, the next parkings are done without it: more of them each time, up to
- * this number.
+ * After looking out in vain, the next sleeps begin without it: more of them each time, up to this
+ * number.
  */
 const SPINS_SKIPPED_MAX = 64;
+/** So long there may be one awake thread more than there are CPUs. */
+const SPIN_GRACE_MS = 0.02;
 /** How often the doorbell is looked at between two looks at the clock. */
 const SPIN_LOOKS = 64;
-/** The same for a live loop, counted in turns of the loop, so that its other events go on. */
-const SPIN_TURNS_MAX = 40;
-
-/**
- * The CPUs of the process. Whichever of them this thread is bound to later, a peer may have another
- * one.
- */
-const CPUS = availableParallelism();
-
 /**
  * Resources that Node names and that do not keep a thread from parking: ports ring the doorbell.
  */
@@ -75,6 +68,8 @@ export class ThreadLoop {
   #lookAroundMs = LOOK_AROUND_MS;
   #spinsToSkip = 0;
   #spinsSkipped = 0;
+  /** When a live loop has begun to look out. */
+  #spinBeginMs = 0;
   #watchful = false;
   #abroad: PeersAbroad | undefined;
 
@@ -126,7 +121,7 @@ export class ThreadLoop {
     for (;;) {
       if (done()) return true;
       wakeScheduled();
-      if (this.#doorbell.take(this.#visit) || (this.#maySpin() && this.#spin())) continue;
+      if (this.#doorbell.take(this.#visit) || this.#spin()) continue;
       const leftMs = end - monotonicMs();
       if (leftMs <= 0) return false;
       if (!this.#doorbell.park(Math.min(leftMs, LOOK_AROUND_MS))) this.#lookAround();
@@ -139,6 +134,7 @@ export class ThreadLoop {
 
   #runTurn(): void {
     if (this.#doorbell.take(this.#visit)) {
+      if (this.#idle > 1) this.#spinsToSkip = 0;
       this.#idle = 0;
       return this.#again();
     }
@@ -155,17 +151,20 @@ export class ThreadLoop {
   }
 
   /**
-   * Whether to look out for work: some other thread is awake, and there is a CPU for each that is.
+   * Whether to go on looking out for work, which began at `sinceMs`: some other thread is awake,
+   * and there is a CPU for each that is. There may be one too many for a moment: it has been woken
+   * by this thread, and others that look out are about to stop.
    */
-  #maySpin(): boolean {
+  #maySpin(sinceMs: number, nowMs: number): boolean {
     const awake = this.#doorbell.awakeThreads;
-    return awake >= 2 && awake <= CPUS;
+    if (awake < 2 || CPUS < 2) return false;
+    return awake <= CPUS || (awake === CPUS + 1 && nowMs - sinceMs < SPIN_GRACE_MS);
   }
 
   #park(): void {
     if (this.#idle === 1) {
       this.#lookAroundMs = LOOK_AROUND_MS;
-      if (this.#maySpin() && this.#spin()) return this.#runTurn();
+      if (this.#spin()) return this.#runTurn();
     } else {
       this.#rest();
       if (this.#abroad?.loading || asynchronousWork()) return this.#wait();
@@ -184,21 +183,37 @@ export class ThreadLoop {
   #spin(): boolean {
     if (this.#spinsSkipped++ < this.#spinsToSkip) return false;
     this.#spinsSkipped = 0;
-    const end = monotonicMs() + SPIN_MS;
-    do {
+    const begin = monotonicMs();
+    let now = begin;
+    while (now - begin < SPIN_MS && this.#maySpin(begin, now)) {
       for (let look = 0; look < SPIN_LOOKS; look++) {
         if (!this.#doorbell.rung) continue;
         this.#spinsToSkip = 0;
         return true;
       }
-    } while (monotonicMs() < end && this.#maySpin());
-    this.#spinsToSkip = Math.min(SPINS_SKIPPED_MAX, this.#spinsToSkip * 2 + 1);
+      now = monotonicMs();
+    }
+    // A thread that was kept from looking out has not done it in vain.
+    if (now - begin >= SPIN_MS) this.#spunInVain();
     return false;
   }
 
+  #spunInVain(): void {
+    this.#spinsToSkip = Math.min(SPINS_SKIPPED_MAX, this.#spinsToSkip * 2 + 1);
+  }
+
+  /** Does the same in turns of the loop, so that its other events go on. */
   #waitOrSpin(): void {
-    if (this.#idle <= SPIN_TURNS_MAX && this.#maySpin()) this.#again();
-    else this.#wait();
+    const now = monotonicMs();
+    if (this.#idle === 1) {
+      if (this.#spinsSkipped++ < this.#spinsToSkip) return this.#wait();
+      this.#spinsSkipped = 0;
+      this.#spinBeginMs = now;
+    }
+    const isOver = now - this.#spinBeginMs >= SPIN_MS;
+    if (!isOver && this.#maySpin(this.#spinBeginMs, now)) return this.#again();
+    if (isOver) this.#spunInVain();
+    this.#wait();
   }
 
   /** Sleeps while the event loop goes on. */

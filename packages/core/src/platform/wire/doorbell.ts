@@ -20,6 +20,7 @@
  * (`thread-loop.ts`).
  */
 
+import { availableParallelism } from 'node:os';
 import { FutexWord } from 'sharedarraybuffer-polyfill/futex-word';
 import { LOAD_GUARD_WORDS } from 'sharedarraybuffer-polyfill/load-guard';
 import { assert } from '../../errors.ts';
@@ -49,6 +50,12 @@ const WORDS = 64;
  * Loading that takes longer than starting a thread, and saves a few microseconds each time.
  */
 const PARKINGS_BEFORE_FUTEX = 1000;
+
+/**
+ * The CPUs of the process. Whichever of them a thread is bound to later, a peer may have another
+ * one.
+ */
+export const CPUS = availableParallelism();
 
 /** Slots of a doorbell. Several sources may share one: then all of them are looked at. */
 export const SLOTS = 32 * 32;
@@ -148,6 +155,14 @@ export class Bell {
     if (this.#wakeScheduled || Atomics.load(this.#words, STATE) === Sleep.awake) return;
     this.#wakeScheduled = true;
     if (scheduled.push(this) === 1) queueMicrotask(wakeScheduled);
+  }
+
+  /**
+   * Wakes a sleeping owner for whom `ringSoon` has put that off, because the running turn goes on
+   * for long. On one CPU the owner could not run meanwhile.
+   */
+  hurry(): void {
+    if (this.#wakeScheduled && CPUS > 1) this.wake();
   }
 
   /** Does the waking that `ringSoon` has put off. */

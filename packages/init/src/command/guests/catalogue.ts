@@ -11,8 +11,13 @@ export interface Guest {
   readonly architecture: 'i386' | 'amd64';
   /** Packages that lead to others: of their dependencies, those that match are fetched, too. */
   readonly packages: readonly GuestPackage[];
-  /** The kernel modules of its initrd; those that they depend on come with them. */
-  readonly modules: readonly string[];
+  /**
+   * Either the kernel modules of the initrd that is made for a kernel (those that they depend on
+   * come with them), or the files of the packages that are the guest, by the names that they get.
+   */
+  readonly made:
+    | { readonly modules: readonly string[] }
+    | { readonly files: Readonly<Record<string, string>> };
 }
 
 /** A package of a guest. */
@@ -26,7 +31,14 @@ export interface GuestPackage {
 export const RELEASE = 'bookworm';
 
 /** Grows when what is made of the packages changes. */
-export const RECIPE = 1;
+export const RECIPE = 5;
+
+const INSTALLER = 'usr/lib/debian-installer/images/12/i386/text/debian-installer/i386';
+/** The files of a BIOS in the package seabios. */
+const BIOS_FILES = {
+  'bios.bin': 'usr/share/seabios/bios.bin',
+  'vgabios.bin': 'usr/share/seabios/vgabios-stdvga.bin',
+};
 
 /** All guests. */
 export const GUESTS: readonly Guest[] = [
@@ -39,18 +51,22 @@ export const GUESTS: readonly Guest[] = [
       { name: 'linux-image-686', standsFor: /\blinux-image-[0-9][^\s,]*-686\b/ },
       { name: 'busybox-static' },
     ],
-    modules: [
-      'virtio_pci',
-      'virtio_blk',
-      'ext4',
-      'crc32c_generic',
-      '9p',
-      '9pnet_virtio',
-      'ata_piix',
-      'sd_mod',
-      'evdev',
-      'button',
-    ],
+    made: {
+      modules: [
+        'virtio_pci',
+        'virtio_blk',
+        'ext4',
+        'crc32c_generic',
+        '9p',
+        '9pnet_virtio',
+        'ata_piix',
+        'sd_mod',
+        'sr_mod',
+        'isofs',
+        'evdev',
+        'button',
+      ],
+    },
   },
   {
     name: 'debian-amd64',
@@ -61,17 +77,58 @@ export const GUESTS: readonly Guest[] = [
       { name: 'linux-image-cloud-amd64', standsFor: /\blinux-image-[0-9][^\s,]*-cloud-amd64\b/ },
       { name: 'busybox-static' },
     ],
-    modules: [
-      'virtio_pci',
-      'virtio_blk',
-      'ext4',
-      'crc32c_generic',
-      '9p',
-      '9pnet_virtio',
-      'ata_piix',
-      'sd_mod',
-      'evdev',
-      'button',
-    ],
+    made: {
+      modules: [
+        'virtio_pci',
+        'virtio_blk',
+        'ext4',
+        'crc32c_generic',
+        '9p',
+        '9pnet_virtio',
+        'ata_piix',
+        'sd_mod',
+        'evdev',
+        'button',
+      ],
+    },
+  },
+  {
+    name: 'debian-installer-i386',
+    about: "Debian's installer for 32 bits, started from its kernel; it needs 512 MiB",
+    architecture: 'i386',
+    packages: [{ name: 'debian-installer-12-netboot-i386' }],
+    made: {
+      files: {
+        linux: `${INSTALLER}/linux`,
+        initrd: `${INSTALLER}/initrd.gz`,
+      },
+    },
+  },
+  {
+    name: 'grub-rescue',
+    about: 'the menu and shell of GRUB, from a CD or a floppy, with SeaBIOS',
+    architecture: 'i386',
+    packages: [{ name: 'grub-rescue-pc' }, { name: 'seabios' }],
+    made: {
+      files: {
+        'cdrom.iso': 'usr/lib/grub-rescue/grub-rescue-cdrom.iso',
+        'floppy.img': 'usr/lib/grub-rescue/grub-rescue-floppy.img',
+        ...BIOS_FILES,
+      },
+    },
+  },
+  {
+    name: 'ipxe',
+    about: 'iPXE from a CD, with SeaBIOS; it finds no network',
+    architecture: 'i386',
+    packages: [{ name: 'ipxe' }, { name: 'seabios' }],
+    made: { files: { 'cdrom.iso': 'usr/lib/ipxe/ipxe.iso', ...BIOS_FILES } },
+  },
+  {
+    name: 'invaders',
+    about: 'a game on the screen, a kernel by the Multiboot specification',
+    architecture: 'i386',
+    packages: [{ name: 'grub-invaders' }],
+    made: { files: { kernel: 'boot/invaders.exec' } },
   },
 ];

@@ -1,5 +1,5 @@
 /** Makes a guest of Debian's packages. */
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AptRoot, FetchError, type PackageFile, type Progress } from './apt-root.ts';
 import type { Guest } from './catalogue.ts';
@@ -39,20 +39,42 @@ export async function fetchGuest(
 }
 
 function keep(
-  { name, modules }: Guest,
+  guest: Guest,
   store: GuestStore,
   packages: readonly PackageFile[],
   unpacked: string,
   progress: Progress,
 ): StoredGuest {
+  const files =
+    'files' in guest.made ? filesOf(guest.made.files, unpacked) : linuxOf(guest, unpacked, progress);
+  return store.keep(
+    guest.name,
+    packages.map((one) => one.name),
+    files,
+  );
+}
+
+/** Files of the packages, by their names in the guest. */
+function filesOf(wanted: Readonly<Record<string, string>>, unpacked: string): Record<string, Uint8Array> {
+  const files: Record<string, Uint8Array> = {};
+  for (const [name, path] of Object.entries(wanted)) {
+    const place = join(unpacked, path);
+    if (!existsSync(place)) throw new FetchError(`there is no ${path} in the packages`);
+    files[name] = readFileSync(place);
+  }
+  return files;
+}
+
+/** The kernel of the packages, and an initrd that is made for it. */
+function linuxOf(
+  { name, made }: Guest,
+  unpacked: string,
+  progress: Progress,
+): Readonly<Record<string, Uint8Array>> {
   const boot = join(unpacked, 'boot');
   const kernel = readdirSync(boot).find((file) => file.startsWith('vmlinuz-'));
   if (kernel === undefined) throw new FetchError('there is no kernel in the packages');
   progress('making the initrd', 50);
-  const initrd = makeInitrd({ name, unpacked, modules });
-  return store.keep(
-    name,
-    packages.map((one) => one.name),
-    { linux: readFileSync(join(boot, kernel)), initrd },
-  );
+  const modules = 'modules' in made ? made.modules : [];
+  return { linux: readFileSync(join(boot, kernel)), initrd: makeInitrd({ name, unpacked, modules }) };
 }

@@ -25,6 +25,32 @@ mount -t devtmpfs devtmpfs /dev
 hostname NAME
 echo 3 > /proc/sys/kernel/printk
 modprobe -a virtio_pci virtio_blk crc32c_generic ext4 evdev button 2> /dev/null
+# Folders that are shared with the machine are mounted by the names that its config gives them.
+for device in /sys/bus/virtio/devices/*; do
+  [ "$(cat $device/device 2> /dev/null)" = 0x0009 ] || continue
+  modprobe -a 9pnet_virtio 9p 2> /dev/null
+  tag=$(tr -d '\\000' < $device/mount_tag)
+  mkdir -p "/shared/$tag"
+  mount -t 9p -o trans=virtio,version=9p2000.L,msize=65536 "$tag" "/shared/$tag"
+done
+# A machine that stood still, or was saved, has the time of the host in its clock of the board only.
+# If that says more than the kernel has counted, the time is taken from there, before all else.
+mkfifo /run/never
+clock() {
+  exec 3<> /run/never
+  read last < $1
+  read before rest < /proc/uptime
+  while :; do
+    read -t 1 rest <&3
+    read now < $1
+    read up rest < /proc/uptime
+    away=$((now - last - \${up%.*} + \${before%.*}))
+    [ $away -gt 1 ] && hwclock -s -u
+    last=$now before=$up
+  done
+}
+[ -e /sys/class/rtc/rtc0/since_epoch ] && clock /sys/class/rtc/rtc0/since_epoch &
+renice -n -15 -p $! > /dev/null 2> /dev/null
 # The power button is a key; whoever presses it wants the machine to go down in order.
 acpid -c /etc/acpi -a /etc/acpid.conf -M /etc/acpi.map -l /dev/null 2> /dev/null
 end() {

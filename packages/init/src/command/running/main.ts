@@ -1,4 +1,5 @@
 /** The commands that look at a running system through its control socket, and act on it. */
+import { writeFileSync } from 'node:fs';
 import { isRecord, list, record, ShapeError, text } from '@ginit/core';
 import { linesOf, visibleText } from '@ginit/core/system';
 import {
@@ -28,6 +29,7 @@ const incompleteAnswer = record({
 const machinesAnswer = record({
   machines: list(record({ label: text(WORDS), state: text(WORDS), about: text(WORDS) }), 65_536),
 });
+const pictureAnswer = record({ content: text(2 ** 24) });
 const logPiece = record({ label: text(WORDS), text: text(2 ** 24) });
 
 /** Runs a command with the arguments behind its name; the result is its exit code. */
@@ -119,9 +121,10 @@ async function machineCommand(
   output: Output,
 ): Promise<number> {
   const [action = '', label = '', ...more] = labels;
+  if (action === 'screen') return machineScreen(client, label, more[0] ?? '', output);
   if (action !== 'list') {
     // A drive without a file is emptied.
-    const words = more.at(-1) === EJECT ? more.slice(0, -1) : more;
+    const words = action === 'media' && more.at(-1) === EJECT ? more.slice(0, -1) : more;
     return show(json, output, await client.ask('machine', { action, label, words }), () => undefined);
   }
   return show(json, output, machinesAnswer(await client.ask('machines'), 'machines'), ({ machines }) =>
@@ -130,6 +133,23 @@ async function machineCommand(
       ...machines.map((one) => [one.label, one.state, visibleText(one.about)]),
     ]).join('\n'),
   );
+}
+
+/** Writes what the screen of a machine shows to a file. */
+async function machineScreen(
+  client: ControlClient,
+  label: string,
+  file: string,
+  output: Output,
+): Promise<number> {
+  const { content } = pictureAnswer(await client.ask('machine', { action: 'screen', label }), 'machine');
+  try {
+    writeFileSync(file, Buffer.from(content, 'base64'));
+    return 0;
+  } catch (error) {
+    output.say(`${file} cannot be written: ${error instanceof Error ? error.message : error}`);
+    return FAILED_EXIT_CODE;
+  }
 }
 
 async function treeFrom(client: ControlClient): Promise<SystemTree> {

@@ -127,13 +127,16 @@ command goes on showing output until the terminal is closed or Ctrl-C ends it.
   ginit vm resume LABEL             it goes on; requests of disks that failed are tried again
   ginit vm reset LABEL              it starts anew, as by its reset button; what is not synchronised is lost
   ginit vm poweroff LABEL           presses its power button once; the guest decides what that means
+  ginit vm screen LABEL FILE.png    what its screen shows, as a picture
+  ginit vm type LABEL TEXT          types a text on its keyboard, as on a US keyboard
+  ginit vm key LABEL KEY...         presses keys, one after the other: enter, f1, ctrl-alt-delete, shift-a and so on
   ginit vm save LABEL               keeps its state in the file of its <state>; it is paused afterwards
   ginit vm restore LABEL            it goes on from there; what it has done since is lost
   ginit vm media LABEL cdrom|floppy FILE|eject
                                     changes what lies in its drive: FILE is of its File_system session "files"
 
 LABEL is that of the component vmm. ginit knows the machines whose Machine session is routed to it: <control/> in the
-config of vmm, and <service name="Machine"> <parent/> </service>.
+config of vmm, and <service name="Machine"> <parent/> </service>. Screen and keyboard need <display/>.
 
 ${COMMON}`,
   wait: `ginit wait: waits until a system is complete
@@ -274,16 +277,30 @@ function wrongLabels(command: RunningCommand, labels: readonly string[]): string
   }
 }
 
-function wrongMachineWords([action, label, extra, medium, more]: readonly string[]): string | undefined {
+function wrongMachineWords([action, label, ...words]: readonly string[]): string | undefined {
   const actions = ['list', ...MACHINE_ACTIONS];
   if (action === undefined || !actions.includes(action)) return `ginit vm takes one of ${actions.join(', ')}`;
   if (action === 'list') return label === undefined ? undefined : `ginit vm list takes no "${label}"`;
   if (action === 'media') {
-    const isDrive = MACHINE_DRIVES.some((drive) => drive === extra);
-    if (label !== undefined && isDrive && medium !== undefined && more === undefined) return undefined;
+    const isDrive = MACHINE_DRIVES.some((drive) => drive === words[0]);
+    if (label !== undefined && isDrive && words.length === 2) return undefined;
     return `ginit vm media takes a label, ${MACHINE_DRIVES.join(' or ')}, and a file or ${EJECT}`;
   }
-  if (label === undefined || extra !== undefined)
+  const wanted = WORDS_OF[action];
+  if (wanted) {
+    const isRight = label !== undefined && words.length >= 1 && words.length <= wanted.most;
+    return isRight
+      ? undefined
+      : `ginit vm ${action} takes a label (in quotes: "init -> vmm") and ${wanted.what}`;
+  }
+  if (label === undefined || words.length > 0)
     return `ginit vm ${action} takes one label (in quotes: "init -> vmm")`;
   return undefined;
 }
+
+/** What follows the label, of the actions that take more than that. */
+const WORDS_OF: Readonly<Record<string, { readonly what: string; readonly most: number }>> = {
+  screen: { what: 'the name of a file', most: 1 },
+  type: { what: 'a text, in quotes', most: 1 },
+  key: { what: 'one to eight keys', most: 8 },
+};

@@ -27,7 +27,7 @@ export interface PowerHost {
   off(): void;
 }
 
-/** What is in the registers. */
+/** The content of the registers. */
 export const powerState = record({ status: integer(0, 0xffff), enabled: integer(0, 0xffff) });
 
 /** The registers of one machine. */

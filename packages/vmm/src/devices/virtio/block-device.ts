@@ -149,6 +149,10 @@ export class VirtioBlockDevice implements VirtioDevice {
     for (let chain = this.#queue.take(); chain; chain = this.#queue.take()) this.#begin(chain);
   }
 
+  resumed(): void {
+    for (const chain of this.#queue.takeAgain()) this.#begin(chain);
+  }
+
   reset(): void {
     this.#generation++;
     this.#openOfBefore = this.#open;

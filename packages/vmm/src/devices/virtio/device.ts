@@ -20,6 +20,11 @@ export interface VirtioDevice {
   driverReady(accepted: (bit: number) => boolean): void;
   /** The driver has put something into the queue. Throws `GuestFault`. */
   notified(): void;
+  /**
+   * The machine goes on from a state: what was under way in the queue is done anew. Throws
+   * `GuestFault`.
+   */
+  resumed(): void;
   /** Whatever is under way is given up: nothing of it may reach guest memory or the disk. */
   reset(): void;
 }

@@ -3,8 +3,9 @@
  * registers of a transitional device, and the structures of the modern one, which capabilities in
  * the configuration space lead to. Both are in I/O space. A device has one queue.
  */
+import { boolean, integer, list, record, type ShapeType, u32 } from '@ginit/core';
 import { GuestFault } from '../guest-memory.ts';
-import type { SplitQueue } from './split-queue.ts';
+import { queueState, type SplitQueue } from './split-queue.ts';
 import { FEATURE, type VirtioDevice } from './device.ts';
 
 /** Registers at consecutive I/O ports. Values are unsigned; `bytes` is 1, 2 or 4. */
@@ -34,7 +35,11 @@ const PAGE_BYTES = 4096;
 const NO_VECTOR = 0xffff;
 
 const VENDOR = 0x1af4;
-const TRANSITIONAL = 0x1000;
+/** The PCI numbers of transitional devices, by the types of devices (4.1.2.1). */
+const TRANSITIONAL_DEVICES: ReadonlyMap<number, number> = new Map([
+  [2, 0x1001],
+  [9, 0x1009],
+]);
 const CONFIG_SPACE_BYTES = 256;
 const LEGACY_PORTS = 128;
 const LEGACY_CONFIG_AT = 20;
@@ -46,6 +51,24 @@ const ISR_AT = 64;
 const NOTIFY_AT = 68;
 const DEVICE_AT = 128;
 const DEVICE_BYTES = 128;
+/** Words of the addresses of a queue. */
+const ADDRESS_WORDS = 6;
+
+/** A transport at a moment, with its queue. */
+export const transportState = record({
+  acceptedLow: u32,
+  acceptedHigh: u32,
+  deviceFeatureWord: u32,
+  driverFeatureWord: u32,
+  selectedQueue: u32,
+  status: integer(0, 255),
+  isr: integer(0, 255),
+  addresses: list(u32, ADDRESS_WORDS),
+  enabled: boolean,
+  queue: queueState,
+});
+/** See `transportState`. */
+export type TransportState = ShapeType<typeof transportState>;
 
 /** The transport of one device. */
 export class PciTransport {
@@ -62,7 +85,7 @@ export class PciTransport {
   #status = 0;
   #isr = 0;
   /** What the driver of the modern transport has said about the queue before it enables it. */
-  #addresses = new Uint32Array(6);
+  #addresses = new Uint32Array(ADDRESS_WORDS);
   #enabled = false;
 
   constructor(device: VirtioDevice, queue: SplitQueue, host: TransportHost) {
@@ -117,9 +140,47 @@ export class PciTransport {
     this.#driverFeatureWord = 0;
     this.#selectedQueue = 0;
     this.#status = 0;
-    this.#addresses = new Uint32Array(6);
+    this.#addresses = new Uint32Array(ADDRESS_WORDS);
     this.#enabled = false;
     this.#acknowledge();
+  }
+
+  get state(): TransportState {
+    return {
+      acceptedLow: this.#accepted[0],
+      acceptedHigh: this.#accepted[1],
+      deviceFeatureWord: this.#deviceFeatureWord,
+      driverFeatureWord: this.#driverFeatureWord,
+      selectedQueue: this.#selectedQueue,
+      status: this.#status,
+      isr: this.#isr,
+      addresses: [...this.#addresses],
+      enabled: this.#enabled,
+      queue: this.#queue.state,
+    };
+  }
+
+  /**
+   * Is as another transport was, of a device of the same kind, and goes on with what that had under
+   * way. The interrupt line stands as it did.
+   */
+  restore(state: TransportState): void {
+    this.#accepted = [
+      (state.acceptedLow & this.#offered[0]) >>> 0,
+      (state.acceptedHigh & this.#offered[1]) >>> 0,
+    ];
+    this.#deviceFeatureWord = state.deviceFeatureWord;
+    this.#driverFeatureWord = state.driverFeatureWord;
+    this.#selectedQueue = state.selectedQueue;
+    this.#status = state.status;
+    this.#isr = state.isr;
+    this.#addresses = new Uint32Array(ADDRESS_WORDS);
+    this.#addresses.set(state.addresses);
+    this.#enabled = state.enabled;
+    this.#queue.restore(state.queue);
+    if (!this.#isAtWork) return;
+    this.#device.driverReady((bit) => this.accepted(bit));
+    this.#guarded(() => this.#device.resumed());
   }
 
   /** The configuration space; the ports of the two blocks and the interrupt line stand in it. */
@@ -127,7 +188,7 @@ export class PciTransport {
     const space = new Uint8Array(CONFIG_SPACE_BYTES);
     const view = new DataView(space.buffer);
     view.setUint16(0, VENDOR, true);
-    view.setUint16(2, TRANSITIONAL + this.#device.type - 1, true);
+    view.setUint16(2, TRANSITIONAL_DEVICES.get(this.#device.type) ?? 0, true);
     // I/O, memory and bus mastering are on; there is a list of capabilities.
     view.setUint16(4, 7, true);
     view.setUint16(6, 0x10, true);
@@ -327,8 +388,11 @@ export class PciTransport {
   }
 
   #notify(): void {
-    if ((this.#status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) === STATUS_DRIVER_OK)
-      this.#device.notified();
+    if (this.#isAtWork) this.#device.notified();
+  }
+
+  get #isAtWork(): boolean {
+    return (this.#status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) === STATUS_DRIVER_OK;
   }
 
   /** Reading why there was an interrupt takes it back. */

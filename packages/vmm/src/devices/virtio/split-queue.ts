@@ -4,6 +4,7 @@
  * ring, in any order. All three lie in guest memory, which the guest may change at any time: each
  * field is read once, and checked before it is used.
  */
+import { integer, list, nullable, record, type ShapeType, u53 } from '@ginit/core';
 import { GuestFault, type GuestMemory, type GuestSegment } from '../guest-memory.ts';
 
 /** A request of the driver. */
@@ -30,6 +31,21 @@ const FLAG_INDIRECT = 4;
 const NO_INTERRUPT = 1;
 /** Descriptors of one table that an indirect descriptor leads to. */
 const INDIRECT_MAX = 1024;
+
+/** The most descriptors of any queue. */
+const QUEUE_SIZE_MAX = 32_768;
+const u16 = integer(0, 0xffff);
+
+/** A queue at a moment; the requests that were taken and not completed by their heads. */
+export const queueState = record({
+  size: integer(1, QUEUE_SIZE_MAX),
+  place: nullable(record({ descriptors: u53, available: u53, used: u53 })),
+  taken: u16,
+  filled: u16,
+  underWay: list(u16, QUEUE_SIZE_MAX),
+});
+/** See `queueState`. */
+export type QueueState = ShapeType<typeof queueState>;
 
 interface Descriptor extends GuestSegment {
   readonly flags: number;
@@ -86,6 +102,36 @@ export class SplitQueue {
     this.#taken = 0;
     this.#filled = 0;
     this.#underWay = new Set();
+  }
+
+  get state(): QueueState {
+    return {
+      size: this.#size,
+      place: this.#place ?? null,
+      taken: this.#taken,
+      filled: this.#filled,
+      underWay: [...this.#underWay],
+    };
+  }
+
+  /** Is as another queue was. What that had under way is given out by `takeAgain`. */
+  restore({ size, place, taken, filled, underWay }: QueueState): void {
+    this.reset();
+    this.resize(size);
+    this.#place = place ?? undefined;
+    this.#taken = taken;
+    this.#filled = filled;
+    this.#underWay = new Set(underWay);
+  }
+
+  /** The requests that are under way, from guest memory. Throws `GuestFault`. */
+  takeAgain(): DescriptorChain[] {
+    const place = this.#place;
+    if (place === undefined) return [];
+    return Array.from(this.#underWay, (head) => {
+      if (head >= this.#size) throw new GuestFault(`descriptor ${head} of ${this.#size}`);
+      return this.#chain(head, place.descriptors);
+    });
   }
 
   /** The next request of the driver, if there is one. Throws `GuestFault`. */

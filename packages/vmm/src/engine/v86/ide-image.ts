@@ -48,7 +48,7 @@ export class IdeImage {
 
   set(position: number, bytes: Uint8Array, done: () => void): void {
     const disk = this.#disk;
-    // What lies in a drive is not written; v86 keeps its guest from that.
+    // Media in drives are not written; v86 keeps its guest from that.
     if (!('write' in disk)) return;
     // v86 uses its memory again before the answer has come.
     const own = bytes.slice();

@@ -12,7 +12,7 @@ type PortWrite = (value: number, port: number) => void;
 /** A medium of v86: an `IdeImage`. */
 type V86Image = object;
 
-/** What v86 writes the memory of its guest into. */
+/** The memory of a guest as v86 packs it. */
 interface V86PackedMemory {
   readonly packed_memory: Uint8Array;
   readonly bitmap: { get_buffer(): ArrayBuffer };
@@ -24,11 +24,100 @@ interface V86IdeChannel {
   readonly slave: { device_reset(): void };
 }
 
+/** A part of a picture that v86 has drawn, and its place on the screen. */
+export interface V86Layer {
+  readonly image_data: V86Picture;
+  readonly screen_x: number;
+  readonly screen_y: number;
+  readonly buffer_x: number;
+  readonly buffer_y: number;
+  readonly buffer_width: number;
+  readonly buffer_height: number;
+}
+
+/** What v86 draws graphics into: 4 bytes a pixel, red first. */
+export interface V86Picture {
+  readonly data: Uint8ClampedArray<ArrayBuffer>;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What v86 tells of its screen. */
+export interface V86ScreenAdapter {
+  readonly FLAG_BLINKING: number;
+  readonly FLAG_FONT_PAGE_B: number;
+  put_char(): void;
+  set_mode(): void;
+  set_font_bitmap(): void;
+  set_font_page(): void;
+  set_size_text(): void;
+  set_size_graphical(width: number, height: number, bufferWidth: number, bufferHeight: number): void;
+  set_scale(): void;
+  update_buffer(layers: readonly V86Layer[]): void;
+  update_cursor(): void;
+  update_cursor_scanline(): void;
+  clear_screen(): void;
+  clear_text_state(): void;
+  get_text_screen(): readonly string[];
+  get_text_row(): string;
+  pause(): void;
+  continue(): void;
+  destroy(): void;
+}
+
+/** The VGA. */
+export interface V86Vga {
+  screen: V86ScreenAdapter;
+  image_data: V86Picture | null;
+  dest_buffet_offset: number;
+  readonly graphical_mode: boolean;
+  readonly screen_width: number;
+  readonly screen_height: number;
+  readonly virtual_width: number;
+  readonly virtual_height: number;
+  readonly max_cols: number;
+  readonly max_rows: number;
+  readonly max_scan_line: number;
+  readonly start_address: number;
+  readonly offset_register: number;
+  readonly clocking_mode: number;
+  readonly attribute_mode: number;
+  readonly character_map_select: number;
+  readonly palette_source: number;
+  readonly cursor_address: number;
+  readonly cursor_scanline_start: number;
+  readonly cursor_scanline_end: number;
+  readonly dac_mask: number;
+  readonly dac_map: Uint8Array;
+  readonly vga256_palette: Int32Array;
+  /** Characters and attributes in text mode. */
+  readonly vga_memory: Uint8Array;
+  /** The fonts in text mode. */
+  readonly plane2: Uint8Array;
+  screen_fill_buffer(): void;
+  set_font_bitmap(isChanged: boolean): void;
+  update_layers(): void;
+}
+
+/** The controller of keyboard and mouse. */
+export interface V86Ps2 {
+  readonly kbd_buffer: { readonly length: number };
+  readonly mouse_buffer: { readonly length: number };
+  wheel_movement: number;
+  kbd_send_code(code: number): void;
+  mouse_send_click(left: boolean, middle: boolean, right: boolean): void;
+  mouse_send_delta(x: number, y: number): void;
+}
+
 /** The registers and memory of the processor, and what is around it. */
 export interface V86Cpu {
   readonly mem8: Uint8Array;
   readonly memory_size: ArrayLike<number>;
+  readonly wasm_memory: { readonly buffer: ArrayBuffer };
   readonly io: {
+    port_read8(port: number): number;
+    port_write8(port: number, value: number): void;
+    port_write16(port: number, value: number): void;
     register_read(port: number, device: object, r8?: PortRead, r16?: PortRead, r32?: PortRead): void;
     register_write(port: number, device: object, w8?: PortWrite, w16?: PortWrite, w32?: PortWrite): void;
   };
@@ -42,6 +131,8 @@ export interface V86Cpu {
     };
     /** Missing without a disk. */
     readonly ide: { readonly primary: V86IdeChannel | undefined } | undefined;
+    readonly vga: V86Vga;
+    readonly ps2: V86Ps2;
     readonly uart0: { readonly input: number[] };
     readonly cdrom: { set_cdrom(image: V86Image): void; eject(): void };
     readonly fdc: {
@@ -68,6 +159,8 @@ export interface V86Cpu {
   device_lower_irq(line: number): void;
   jit_dirty_cache(start: number, end: number): void;
   set_jit_config(index: number, value: number): void;
+  svga_allocate_dest_buffer(pixels: number): number;
+  svga_mark_dirty(): void;
   get_seg_cs(): number;
   update_state_flags(): void;
   reboot_internal(): void;
@@ -88,11 +181,22 @@ export interface V86Loop {
 }
 
 const FUNCTIONS = [
+  'io.port_read8',
+  'io.port_write8',
+  'io.port_write16',
   'io.register_read',
   'io.register_write',
   'devices.pci.register_device',
   'devices.pci.raise_irq',
   'devices.pci.lower_irq',
+  'devices.vga.screen_fill_buffer',
+  'devices.vga.set_font_bitmap',
+  'devices.vga.update_layers',
+  'devices.ps2.kbd_send_code',
+  'devices.ps2.mouse_send_click',
+  'devices.ps2.mouse_send_delta',
+  'svga_allocate_dest_buffer',
+  'svga_mark_dirty',
   'device_raise_irq',
   'device_lower_irq',
   'jit_dirty_cache',
@@ -108,6 +212,25 @@ const FUNCTIONS = [
   'devices.fdc.drives.0.insert_disk',
   'devices.fdc.drives.0.eject_disk',
 ] as const;
+const NUMBERS = [
+  'max_cols',
+  'max_rows',
+  'max_scan_line',
+  'start_address',
+  'offset_register',
+  'clocking_mode',
+  'attribute_mode',
+  'character_map_select',
+  'palette_source',
+  'cursor_address',
+  'cursor_scanline_start',
+  'cursor_scanline_end',
+  'dac_mask',
+  'screen_width',
+  'screen_height',
+  'virtual_width',
+  'virtual_height',
+].map((name) => `devices.vga.${name}`);
 const LOOP_FUNCTIONS = ['yield', 'save_state', 'restore_state', 'constructor.microtick'] as const;
 const OBJECTS = [
   'mem8',
@@ -115,6 +238,14 @@ const OBJECTS = [
   'devices.pci.isa_bridge_space8',
   'devices.pci.devices',
   'devices.uart0.input',
+  'devices.vga.screen',
+  'devices.vga.dac_map',
+  'devices.vga.vga256_palette',
+  'devices.vga.vga_memory',
+  'devices.vga.plane2',
+  'devices.ps2.kbd_buffer',
+  'devices.ps2.mouse_buffer',
+  'wasm_memory',
   'devices.pit.counter_start_time',
   'cr',
   'protected_mode',
@@ -138,9 +269,10 @@ function at(root: unknown, path: string): unknown {
 function missingParts(loop: unknown): readonly string[] {
   const functions = FUNCTIONS.filter((path) => typeof at(loop, `cpu.${path}`) !== 'function');
   const objects = OBJECTS.filter((path) => typeof at(loop, `cpu.${path}`) !== 'object');
+  const numbers = NUMBERS.filter((path) => typeof at(loop, `cpu.${path}`) !== 'number');
   return [
     ...LOOP_FUNCTIONS.filter((name) => typeof at(loop, name) !== 'function'),
-    ...[...functions, ...objects].map((path) => `cpu.${path}`),
+    ...[...functions, ...objects, ...numbers].map((path) => `cpu.${path}`),
   ];
 }
 

@@ -3,9 +3,13 @@
  * thread of the component. It has one processor of 32 bits. Its own devices are used as they are
  * (serial line, timers, IDE); ours are put on its PCI bus from outside.
  */
+import type { FramebufferMode } from '@ginit/core/framebuffer';
 import { V86 } from 'v86';
 import { PowerRegisters, powerState } from '../../devices/acpi/power-registers.ts';
 import { ACPI_TABLES_AT, acpiTables } from '../../devices/acpi/tables.ts';
+import { FONT, FONT_LINES } from '../../devices/vga/font.ts';
+import { GLYPH_BYTES } from '../../devices/vga/text-mode.ts';
+import { setUpTextMode } from '../../devices/vga/text-setup.ts';
 import { checkRange, type GuestMemory } from '../../devices/guest-memory.ts';
 import type { RegisterBlock } from '../../devices/virtio/pci-transport.ts';
 import type { BootImage } from '../../linux/boot-image.ts';
@@ -13,6 +17,7 @@ import { integer, list, record, ShapeError } from '@ginit/core';
 import type { MachineDrive } from '@ginit/core/machine';
 import { StateError, type StateSink, type StateSource } from '../../state/state-stream.ts';
 import type {
+  Display,
   EmbeddedEngine,
   EngineEvents,
   InterruptLine,
@@ -23,17 +28,17 @@ import type {
 import { floppyBytes } from './floppy.ts';
 import { IdeImage } from './ide-image.ts';
 import { IdleWaits } from './idle.ts';
+import { V86Input } from './input.ts';
 import { innerParts, V86_VERSION, type V86Loop } from './internals.ts';
 import { restoreV86, saveV86 } from './saved-state.ts';
+import { V86Screen, VGA_MEMORY_BYTES_MIN, vgaMemoryBytes } from './screen.ts';
 
 /** The least and the most memory of a machine. */
 export const V86_MEMORY = { least: 16 * 1024 * 1024, most: 2047 * 1024 * 1024 } as const;
 /** The memory of a machine is a multiple of this. */
 export const V86_MEMORY_UNIT = 128 * 1024;
-/** The least that v86 takes; there is no screen to show it on. */
-const VGA_MEMORY_BYTES = 256 * 1024;
-/** What a machine takes beside the memory of its guest. */
-export const V86_DEVICE_BYTES = VGA_MEMORY_BYTES;
+/** What a machine without a screen takes beside the memory of its guest. */
+export const V86_DEVICE_BYTES = VGA_MEMORY_BYTES_MIN;
 
 /**
  * The places of our devices on the bus: each has an interrupt line of its own, because v86 does not
@@ -56,6 +61,13 @@ const MODERN_PORT = 0xe000;
 /** Where the bridge keeps the interrupt lines of its four links. */
 const LINK_REGISTERS = 0x60;
 
+/** The registers of the Bochs VBE extensions, one of which ends their graphics modes. */
+const BOCHS_INDEX = 0x1ce;
+const BOCHS_DATA = 0x1cf;
+const BOCHS_ENABLE = 4;
+const TEXT_MEMORY_BYTES = 32 * 1024;
+/** A blank, light grey on black. */
+const BLANK_CELL = [0x20, 7];
 /**
  * In which order a BIOS tries the kinds of disks, the first in the lowest digit: 1 is a floppy, 2 a
  * disk, 3 a CD.
@@ -69,7 +81,7 @@ const SERIAL_INPUT_BYTES = 16;
 const JIT_PAGES = { index: 1, value: 1 } as const;
 const JIT_THRESHOLD = { index: 3, value: 50 } as const;
 
-/** What belongs to the engine and is not in the state of v86. */
+/** Parts of the engine that are not in the state of v86. */
 const besideState = record({ serialInput: list(integer(0, 255), 4096), power: powerState });
 
 const CODE_SEGMENT = 0x10;
@@ -88,7 +100,7 @@ export async function startV86(parts: MachineParts, events: EngineEvents): Promi
   const emulator = new V86({
     wasm_path: decodeURIComponent(new URL('v86.wasm', import.meta.resolve('v86')).pathname),
     memory_size: parts.memoryBytes,
-    vga_memory_size: VGA_MEMORY_BYTES,
+    vga_memory_size: vgaMemoryBytes(parts.screen),
     autostart: false,
     boot_order: floppy ? BOOT_ORDER.floppy : cdrom ? BOOT_ORDER.cdrom : BOOT_ORDER.disk,
     disable_keyboard: true,
@@ -103,8 +115,8 @@ export async function startV86(parts: MachineParts, events: EngineEvents): Promi
     ...(vgaBios ? { vga_bios: { buffer: vgaBios.slice().buffer } } : {}),
   });
   await new Promise<void>((resolve) => emulator.add_listener('emulator-ready', () => resolve()));
-  const engine = new V86Engine(emulator, images, events);
-  if (floppy) engine.changeMedium('floppy', floppy);
+  const engine = new V86Engine(emulator, images, parts.screen, events);
+  if (floppy) await engine.changeMedium('floppy', floppy);
   return engine;
 }
 
@@ -116,17 +128,24 @@ class V86Engine implements EmbeddedEngine {
   readonly name = 'v86';
   readonly version = `v86 ${V86_VERSION}`;
   readonly memory: GuestMemory;
+  readonly display: Display | undefined;
   readonly #emulator: V86;
   readonly #loop: V86Loop;
   readonly #waits = new IdleWaits();
   readonly #power: PowerRegisters;
   #devices = 0;
 
-  constructor(emulator: V86, images: readonly IdeImage[], events: EngineEvents) {
+  constructor(
+    emulator: V86,
+    images: readonly IdeImage[],
+    screen: FramebufferMode | undefined,
+    events: EngineEvents,
+  ) {
     this.#emulator = emulator;
     const loop = innerParts(emulator);
     const { cpu } = loop;
     this.#loop = loop;
+    this.display = screen && this.#makeDisplay(screen);
     const sizeBytes = cpu.memory_size[0] ?? 0;
     this.memory = {
       sizeBytes,
@@ -209,6 +228,7 @@ class V86Engine implements EmbeddedEngine {
     cpu.in_hlt[0] = 0;
     // A reset has put the processor at the beginning of the firmware.
     if (!image) return;
+    if (this.display) this.#setUpScreen();
     const acpi = acpiTables({ powerPort: POWER_PORT, powerInterrupt: POWER_INTERRUPT, slots: SLOTS });
     for (const part of [...image.parts, { address: ACPI_TABLES_AT, bytes: acpi }]) {
       const length = 'bytes' in part ? part.bytes.byteLength : part.zeroBytes;
@@ -244,6 +264,9 @@ class V86Engine implements EmbeddedEngine {
     void this.#emulator.stop();
   }
 
+  /** It stands still at once; what its disks have not answered is known elsewhere. */
+  async standsStill(): Promise<void> {}
+
   async save(into: StateSink): Promise<void> {
     const serialInput = this.#loop.cpu.devices.uart0.input.slice();
     await saveV86(this.#loop, { serialInput, power: this.#power.state }, into);
@@ -261,7 +284,7 @@ class V86Engine implements EmbeddedEngine {
     }
   }
 
-  changeMedium(drive: MachineDrive, medium: Medium | undefined): void {
+  async changeMedium(drive: MachineDrive, medium: Medium | undefined): Promise<void> {
     const { cdrom, fdc } = this.#loop.cpu.devices;
     const image = medium && imageFor(drive, medium);
     this.#waits.stir();
@@ -302,6 +325,40 @@ class V86Engine implements EmbeddedEngine {
 
   async close(): Promise<void> {
     this.pause();
+  }
+
+  #makeDisplay(largest: FramebufferMode): Display {
+    const { cpu } = this.#loop;
+    const screen = new V86Screen(cpu, largest);
+    const input = new V86Input(cpu.devices.ps2);
+    return {
+      get picture() {
+        return screen.picture;
+      },
+      update: () => screen.update(),
+      input: (event) => {
+        this.#waits.stir();
+        input.take(event);
+      },
+    };
+  }
+
+  /** No BIOS runs that would do this. */
+  #setUpScreen(): void {
+    const { io, devices } = this.#loop.cpu;
+    io.port_write16(BOCHS_INDEX, BOCHS_ENABLE);
+    io.port_write16(BOCHS_DATA, 0);
+    setUpTextMode({
+      read: (port) => io.port_read8(port),
+      write: (port, value) => io.port_write8(port, value),
+    });
+    for (let at = 0; at < TEXT_MEMORY_BYTES; at += 2) devices.vga.vga_memory.set(BLANK_CELL, at);
+    const characters = FONT.byteLength / FONT_LINES;
+    for (let character = 0; character < characters; character++) {
+      const glyph = FONT.subarray(character * FONT_LINES, (character + 1) * FONT_LINES);
+      devices.vga.plane2.set(glyph, character * GLYPH_BYTES);
+    }
+    devices.vga.set_font_bitmap(true);
   }
 
   #register(block: RegisterBlock, base: number, device: object): void {

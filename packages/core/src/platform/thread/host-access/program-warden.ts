@@ -10,10 +10,13 @@
  * on when the program has ended, and removes the directory when its line is gone.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { devNull } from 'node:os';
 import { makePrivateDirectory, removePrivateDirectory } from './private-directory.ts';
 
 const LINE_DESCRIPTOR = 3;
+const STREAMS = [0, 1, 2];
 /**
  * The whole environment of the program: nothing of ginit's, and nothing that a driver could have it
  * load.
@@ -49,15 +52,27 @@ function start(path: string, words: readonly string[]): void {
     detached: true,
   });
   program = child;
-  // Only the program has its input and output, so that the other end sees them end with the
-  // program.
-  child.on('spawn', () => line.write('started\n'));
+  child.on('spawn', () => {
+    leaveStreams();
+    line.write('started\n');
+  });
   child.on('error', (error) => end(`failed ${codeOf(error)}\n`, 1));
   child.on('exit', (code, killedBy) => {
     // Processes that the program has left in its group end with it.
     signal('SIGKILL');
     end(`ended ${killedBy ?? code}\n`, 0);
   });
+}
+
+/**
+ * Only the program has its input and output, so that the other end sees them end with the program.
+ */
+function leaveStreams(): void {
+  for (const stream of STREAMS) {
+    closeSync(stream);
+    // The lowest descriptor that is free is the one that was closed.
+    openSync(devNull, 'r+');
+  }
 }
 
 /** Says the last word about the program. Without a directory that is all there is to do. */

@@ -122,6 +122,10 @@ export class RingCarrier implements Carrier, WorkSource {
     return this.#queue({ frame: new Uint8Array(frame), memory, memoryGone: gone, left, written: 0 });
   }
 
+  hurry(): void {
+    this.#surroundings.peerBell.hurry();
+  }
+
   receive(handler: (frame: Uint8Array, memory: SharedMemory) => void): void {
     this.#handler = handler;
     this.#surroundings.wake();

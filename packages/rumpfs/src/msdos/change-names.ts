@@ -1,0 +1,206 @@
+import { FsError } from '../errors.ts';
+import type { EntryName } from '../vnode/names.ts';
+import { allocateClusters } from './allocate.ts';
+import { ENTRY_BYTES } from './boot-sector.ts';
+import { ClusterRun } from './chain.ts';
+import { type Directory, type ListedEntry, writeEmptyCluster } from './directory.ts';
+import { toDosTime } from './dos-time.ts';
+import { ATTRIBUTE, type EntryFields, writeFields } from './entry.ts';
+import { requireName } from './names.ts';
+import { type NodeState, ownerName } from './node-state.ts';
+import type { Nodes } from './nodes.ts';
+import type { Volume } from './volume.ts';
+
+/** The parts that changes of names work with. */
+export interface Names {
+  readonly volume: Volume;
+  readonly nodes: Nodes;
+}
+
+/** The entries of a directory; a node that has none was never handed out as one. */
+export function directoryOf(node: NodeState): Directory {
+  if (node.directory === undefined)
+    throw new Error(`rumpfs: broken invariant: ${ownerName(node.id)} is no directory`);
+  return node.directory;
+}
+
+/** Makes a file or directory. Its entry is written last. */
+export async function createNode(
+  { volume, nodes }: Names,
+  parent: NodeState,
+  name: EntryName,
+  isDirectory: boolean,
+  nowMs: number,
+): Promise<NodeState> {
+  requireName(name.text);
+  const directory = directoryOf(parent);
+  await volume.begin();
+  const names = await directory.nameFor(name.text);
+  const firstSlot = await directory.makeRoom(names);
+  const fields = newFields(volume, isDirectory ? ATTRIBUTE.directory : ATTRIBUTE.archive, nowMs);
+  const run = new ClusterRun();
+  try {
+    if (isDirectory) {
+      await allocateClusters(volume, 0, 1, run);
+      fields.firstCluster = run.cluster;
+      await writeEmptyCluster(volume, run.cluster, dots(volume, fields, parent));
+    }
+    const { slot, position } = await directory.insert(firstSlot, names, fields);
+    const node = nodes.adopt({ parent, slot, position }, fields);
+    await touch(volume, parent, nowMs);
+    return node;
+  } catch (error) {
+    volume.depart(run.count > 0 ? run.cluster : 0, 1);
+    throw error;
+  }
+}
+
+/** Takes the name from a file, or from an empty directory. */
+export async function removeNode(
+  { volume, nodes }: Names,
+  parent: NodeState,
+  name: EntryName,
+  target: NodeState,
+  nowMs: number,
+): Promise<void> {
+  if (target.isDirectory) await requireEmpty(target, name);
+  await volume.begin();
+  await directoryOf(parent).remove(await entryOf(volume, parent, target));
+  nodes.unlink(target);
+  await touch(volume, parent, nowMs);
+}
+
+/** A move of a node to another name; `replaced` is the node that has that name so far. */
+export interface Move {
+  readonly source: NodeState;
+  readonly from: NodeState;
+  readonly to: NodeState;
+  readonly toName: EntryName;
+  readonly replaced: NodeState | undefined;
+}
+
+/**
+ * Moves a node. The new entry is durable before the old one is changed, unless one write changes
+ * both; so a power failure may leave two entries that lead to the same clusters, but not none.
+ */
+export async function moveNode({ volume, nodes }: Names, move: Move, nowMs: number): Promise<void> {
+  const { source, from, to, replaced } = move;
+  if (replaced === undefined) requireName(move.toName.text);
+  if (replaced?.isDirectory === true) await requireEmpty(replaced, move.toName);
+  await volume.begin();
+  const old = await entryOf(volume, from, source);
+  const target = directoryOf(to);
+  let slot: number;
+  let position: number;
+  let firstSlot: number;
+  if (replaced === undefined) {
+    const names = await target.nameFor(move.toName.text, from === to ? old.slot : -1);
+    firstSlot = await target.makeRoom(names);
+    ({ slot, position } = await target.insert(firstSlot, names, source.fields));
+  } else {
+    const entry = await entryOf(volume, to, replaced);
+    ({ slot, position } = entry);
+    firstSlot = slot;
+    await target.store(slot, source.fields);
+    nodes.unlink(replaced);
+  }
+  await orderMove(volume, target, [firstSlot, slot], directoryOf(from), old);
+  await directoryOf(from).remove(old);
+  nodes.move(source, { parent: to, slot, position });
+  if (source.isDirectory && from !== to) await setParent(source, to, nodes.root);
+  await touch(volume, from, nowMs);
+  if (from !== to) await touch(volume, to, nowMs);
+}
+
+/**
+ * Makes sure that what is in slots of one directory is durable before an entry of another is
+ * changed.
+ */
+async function orderMove(
+  volume: Volume,
+  to: Directory,
+  slots: readonly number[],
+  from: Directory,
+  old: ListedEntry,
+): Promise<void> {
+  const { cache } = volume;
+  for (const slot of slots) {
+    const first = await to.blockOf(slot);
+    for (const other of [old.firstSlot, old.slot]) {
+      if (cache.orderNames(first, await from.blockOf(other))) continue;
+      await volume.fat.mirror();
+      await cache.flushDurably();
+      return;
+    }
+  }
+}
+
+/** Stores the fields of a node in its entry, if it has one. */
+export async function storeNode(node: NodeState): Promise<void> {
+  const { place } = node;
+  if (place !== undefined) await directoryOf(place.parent).store(place.slot, node.fields);
+}
+
+/** Marks a directory as changed. */
+async function touch(volume: Volume, directory: NodeState, nowMs: number): Promise<void> {
+  const { date, time } = toDosTime(nowMs, volume.zone);
+  directory.fields.modified = { date, time };
+  await storeNode(directory);
+}
+
+/**
+ * The entry of a node, which must be there, because the lock has been held since it was looked up.
+ */
+async function entryOf(volume: Volume, parent: NodeState, node: NodeState): Promise<ListedEntry> {
+  const { place } = node;
+  const entry = place === undefined ? undefined : await directoryOf(parent).at(place.slot);
+  if (place !== undefined && entry?.position === place.position && place.parent === parent) return entry;
+  throw volume.corrupt(`${ownerName(node.id)}: its entry is lost`);
+}
+
+async function requireEmpty(node: NodeState, name: EntryName): Promise<void> {
+  if (!(await directoryOf(node).isEmpty())) throw new FsError('NotEmpty', `"${name.text}" is not empty`);
+}
+
+function newFields(volume: Volume, attributes: number, nowMs: number): EntryFields {
+  const { date, time, hundredths } = toDosTime(nowMs, volume.zone);
+  return {
+    attributes,
+    caseBits: 0,
+    created: { date, time, hundredths },
+    accessedDate: date,
+    modified: { date, time },
+    firstCluster: 0,
+    sizeBytes: 0,
+  };
+}
+
+/** The entries `.` and `..`. The latter has cluster 0 below the root. */
+function dots(volume: Volume, fields: EntryFields, parent: NodeState): Uint8Array {
+  const bytes = new Uint8Array(2 * ENTRY_BYTES);
+  const view = new DataView(bytes.buffer);
+  const wide = volume.geometry.bits === 32;
+  bytes.fill(0x20, 0, 11);
+  bytes.fill(0x20, ENTRY_BYTES, ENTRY_BYTES + 11);
+  bytes[0] = 0x2e;
+  bytes[ENTRY_BYTES] = 0x2e;
+  bytes[ENTRY_BYTES + 1] = 0x2e;
+  writeFields(view, 0, fields, wide);
+  writeFields(
+    view,
+    ENTRY_BYTES,
+    { ...fields, firstCluster: parent.parent === undefined ? 0 : parent.fields.firstCluster },
+    wide,
+  );
+  return bytes;
+}
+
+/** Lets the entry `..` of a directory lead to its new parent. */
+async function setParent(node: NodeState, parent: NodeState, root: NodeState): Promise<void> {
+  const fields = {
+    ...node.fields,
+    firstCluster: parent === root ? 0 : parent.fields.firstCluster,
+    sizeBytes: 0,
+  };
+  await directoryOf(node).store(1, { ...fields, attributes: ATTRIBUTE.directory });
+}

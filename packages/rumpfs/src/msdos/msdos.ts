@@ -1,0 +1,120 @@
+import { BufferCache } from '../buffer/buffer-cache.ts';
+import { FsError } from '../errors.ts';
+import type { BlockIo, Hypercalls } from '../hypercall/hypercalls.ts';
+import { IndexStore } from '../index/index-store.ts';
+import type { FileSystemStatistics } from '../vnode/attributes.ts';
+import type { FileSystem, FileSystemNode } from '../vnode/file-system.ts';
+import type { MountOptions } from '../vnode/mount-options.ts';
+import { BOOT_SECTOR_BYTES, looksLikeFat, readGeometry } from './boot-sector.ts';
+import type { Names } from './change-names.ts';
+import { FreeClusterSector } from './free-cluster-sector.ts';
+import { layOut } from './layout.ts';
+import { MsdosNode } from './msdos-node.ts';
+import { NAME_BYTES_MAX } from './names.ts';
+import { Nodes, ROOT_ID } from './nodes.ts';
+import { readReserved } from './raw-sector.ts';
+import { StateByte } from './state-byte.ts';
+import { TimeZone } from './time-zone.ts';
+import { Volume } from './volume.ts';
+
+/** Directory indexes take this part of the memory budget, buffers the rest. */
+const INDEX_PART = 8;
+
+/** A mounted FAT12, FAT16 or FAT32. */
+class Msdos implements FileSystem {
+  readonly type = 'msdos';
+  readonly rootId = ROOT_ID;
+  readonly nameBytesMax = NAME_BYTES_MAX;
+  readonly ignoresCase = true;
+  readonly #names: Names;
+  readonly #label: string;
+
+  constructor(names: Names, label: string) {
+    this.#names = names;
+    this.#label = label;
+  }
+
+  get writeable(): boolean {
+    return this.#names.volume.writeable;
+  }
+
+  async load(id: number): Promise<FileSystemNode> {
+    return new MsdosNode(this.#names, await this.#names.nodes.load(id));
+  }
+
+  statistics(): FileSystemStatistics {
+    const { geometry, freeClusters, departures } = this.#names.volume;
+    return {
+      type: this.type,
+      label: this.#label,
+      blockSizeBytes: geometry.clusterBytes,
+      blocks: geometry.clusterCount,
+      blocksFree: Math.min(geometry.clusterCount, freeClusters + departures.clusters),
+      nodes: 0,
+      nodesFree: 0,
+      nameBytesMax: NAME_BYTES_MAX,
+    };
+  }
+
+  sync(): Promise<void> {
+    return this.#names.volume.sync();
+  }
+
+  unmount(): Promise<void> {
+    return this.#names.volume.unmount();
+  }
+}
+
+/** Whether the device looks like a FAT. */
+export async function probeMsdos(bio: BlockIo): Promise<boolean> {
+  if (bio.sectorCount * bio.sectorSizeBytes < BOOT_SECTOR_BYTES) return false;
+  return looksLikeFat(await readReserved(bio, 0));
+}
+
+/**
+ * Mounts a FAT. Rejects with `NoFileSystem` without a boot sector, `NotSupported` where the
+ * device's sectors are too large, `Corrupt` for sizes that make no sense or are larger than the
+ * device.
+ */
+export async function mountMsdos(hypercalls: Hypercalls, options: MountOptions): Promise<FileSystem> {
+  const { bio } = hypercalls;
+  const deviceBytes = bio.sectorCount * bio.sectorSizeBytes;
+  if (deviceBytes < BOOT_SECTOR_BYTES)
+    throw new FsError('NoFileSystem', 'msdos: the device has no boot sector');
+  const bootSector = await readReserved(bio, 0);
+  const geometry = readGeometry(bootSector);
+  if (geometry.totalBytes > deviceBytes) {
+    throw new FsError(
+      'Corrupt',
+      `msdos: the file system has ${geometry.totalBytes} bytes, but the device ends after ${deviceBytes} bytes`,
+    );
+  }
+  const layout = layOut(geometry, bio);
+  const indexBytes = Math.floor(hypercalls.memoryBytes / INDEX_PART);
+  const random = new Uint8Array(4);
+  hypercalls.random(random);
+  const volume = new Volume({
+    hypercalls,
+    geometry,
+    layout,
+    cache: new BufferCache(hypercalls, layout.blockBytes, hypercalls.memoryBytes - indexBytes, {
+      firstSector: layout.baseBytes / bio.sectorSizeBytes,
+    }),
+    indexes: new IndexStore(indexBytes, new DataView(random.buffer).getUint32(0)),
+    zone: new TimeZone(options.zone ?? 'UTC'),
+    state: new StateByte(bio, bootSector, geometry.stateOffset),
+    freeSector: await FreeClusterSector.load(bio, geometry.infoStart),
+    writeable: mayWrite(hypercalls, options.writeable),
+  });
+  await volume.load();
+  const nodes = new Nodes(volume);
+  const label = await nodes.root.directory?.label();
+  if (geometry.bits === 32) await nodes.root.chain.follow();
+  return new Msdos({ volume, nodes }, label ?? geometry.label);
+}
+
+function mayWrite(hypercalls: Hypercalls, wanted: boolean): boolean {
+  if (wanted && !hypercalls.bio.writeable)
+    hypercalls.console('msdos: mounted read-only because the device is');
+  return wanted && hypercalls.bio.writeable;
+}

@@ -1,0 +1,238 @@
+/**
+ * What lies in the drives of a machine: a ROM module, a file of the File_system session "files", or
+ * a Block session. It is only read.
+ */
+import { type Env, RpcError } from '@ginit/core';
+import { BlockClient } from '@ginit/core/block';
+import { MACHINE_DRIVES, type MachineDrive } from '@ginit/core/machine';
+import type { Medium } from '../engine/engine.ts';
+import { FLOPPY_BYTES_MAX } from '../engine/v86/floppy.ts';
+import { StateError } from '../state/state-stream.ts';
+import { fingerprintOf } from './fingerprint.ts';
+import type { GuestFiles } from './guest-files.ts';
+import { refusedAt } from './refused.ts';
+import type { DriveConfig, VmmConfig } from './schema.ts';
+import type { SavedMachine } from './saved-machine.ts';
+
+/** The kinds of places that a medium comes from. */
+type Source = 'rom' | 'file' | 'disk';
+
+/** A medium with where it comes from. */
+export interface OpenMedium extends Medium {
+  readonly source: Source;
+  readonly name: string;
+  /** For ROM modules: the bytes that are kept for it. */
+  readonly keptBytes: number;
+  close(): Promise<void>;
+}
+
+/** A medium that cannot be had. */
+export class MediumError extends Error {
+  override readonly name = 'MediumError';
+}
+
+/** The drives of a machine. */
+export class Drives {
+  readonly #env: Pick<Env, 'connect' | 'close'>;
+  readonly #files: GuestFiles;
+  readonly #reads = new Set<Promise<unknown>>();
+  readonly #media = new Map<MachineDrive, OpenMedium | undefined>();
+
+  constructor(env: Pick<Env, 'connect' | 'close'>, files: GuestFiles) {
+    this.#env = env;
+    this.#files = files;
+  }
+
+  /** Adds a drive of the config, with what lies in it. Throws a `ConfigError`. */
+  async add(drive: MachineDrive, config: DriveConfig): Promise<void> {
+    this.#media.set(drive, await this.#open(drive, config));
+  }
+
+  /** The drives that there are. */
+  get all(): MachineDrive[] {
+    return MACHINE_DRIVES.filter((drive) => this.#media.has(drive));
+  }
+
+  /** The media in them. */
+  get media(): Partial<Record<MachineDrive, OpenMedium>> {
+    const media: Partial<Record<MachineDrive, OpenMedium>> = {};
+    for (const [drive, medium] of this.#media) if (medium) media[drive] = medium;
+    return media;
+  }
+
+  /** The same as the guest reads it: what it reads is counted. */
+  get counted(): Partial<Record<MachineDrive, Medium>> {
+    const media: Partial<Record<MachineDrive, Medium>> = {};
+    for (const [drive, medium] of this.#media) if (medium) media[drive] = this.#counted(medium);
+    return media;
+  }
+
+  #counted(medium: OpenMedium): Medium {
+    return {
+      sizeBytes: medium.sizeBytes,
+      read: (position, length) => {
+        const read = medium.read(position, length);
+        this.#reads.add(read);
+        const ended = (): void => void this.#reads.delete(read);
+        read.then(ended, ended);
+        return read;
+      },
+    };
+  }
+
+  /** Reads that are under way. */
+  get underWay(): number {
+    return this.#reads.size;
+  }
+
+  /** Settles when those that are under way have ended. */
+  async quiet(): Promise<void> {
+    await Promise.allSettled(this.#reads);
+  }
+
+  /** The bytes that are kept for what lies in them. */
+  get keptBytes(): number {
+    return Object.values(this.media).reduce((sum, { keptBytes }) => sum + keptBytes, 0);
+  }
+
+  /**
+   * Puts a file into a drive, or empties it. The result is what lies in it now. Throws
+   * `MediumError`.
+   */
+  async change(drive: MachineDrive, file: string | undefined): Promise<Medium | undefined> {
+    if (!this.#media.has(drive)) throw new MediumError(`its config has no <${drive}>`);
+    const medium = file === undefined ? undefined : await this.#openFile(drive, file);
+    const before = this.#media.get(drive);
+    this.#media.set(drive, medium);
+    await before?.close();
+    return medium && this.#counted(medium);
+  }
+
+  /** Their description for a state. */
+  async saved(): Promise<SavedMachine['media']> {
+    const saved: SavedMachine['media'] = [];
+    for (const drive of this.all) {
+      const medium = this.#media.get(drive);
+      if (!medium) continue;
+      const { source, name } = medium;
+      saved.push({ drive, source, name, fingerprint: await fingerprintOf(medium) });
+    }
+    return saved;
+  }
+
+  /** Puts into the drives what a state says. Rejects with `StateError` if that is not to be had. */
+  async restore(media: SavedMachine['media']): Promise<void> {
+    for (const drive of this.all) {
+      const wanted = media.find((one) => one.drive === drive);
+      const here = this.#media.get(drive);
+      if (wanted && (here?.source !== wanted.source || here.name !== wanted.name)) {
+        if (wanted.source !== 'file')
+          throw new StateError(
+            `its ${drive} had the ${wanted.source} "${wanted.name}" in it, which the config does not name`,
+          );
+        await this.change(drive, wanted.name).catch((error: unknown) => {
+          if (!(error instanceof MediumError)) throw error;
+          throw new StateError(`its ${drive} had "${wanted.name}" in it: ${error.message}`);
+        });
+      }
+      if (!wanted && here) await this.change(drive, undefined);
+      const medium = this.#media.get(drive);
+      if (!wanted || !medium || (await fingerprintOf(medium)) === wanted.fingerprint) continue;
+      throw new StateError(`"${wanted.name}", which was in its ${drive}, was written since`);
+    }
+  }
+
+  async #open(drive: MachineDrive, config: DriveConfig): Promise<OpenMedium | undefined> {
+    const { rom, file, label, $node: node } = config;
+    const named = (['rom', 'file', 'label'] as const).filter((name) => config[name] !== undefined);
+    if (named[1]) throw node.errorAt(`${named[0]} and ${named[1]} exclude each other`, named[1]);
+    try {
+      if (rom !== undefined) return checked(drive, romMedium(rom, await this.#files.read(config)));
+      if (file !== undefined) return await this.#openFile(drive, file);
+      if (label !== undefined) return checked(drive, await this.#openDisk(label, config));
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof MediumError)) throw error;
+      throw node.errorAt(error.message, named[0]);
+    }
+  }
+
+  async #openFile(drive: MachineDrive, path: string): Promise<OpenMedium> {
+    try {
+      const { sizeBytes, file } = await this.#files.open(path);
+      return checked(drive, {
+        source: 'file',
+        name: path,
+        sizeBytes,
+        keptBytes: 0,
+        read: async (position, length) => {
+          const bytes = new Uint8Array(length);
+          await file.read(position, bytes);
+          return bytes;
+        },
+        close: () => file.close().catch(() => {}),
+      });
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error;
+      throw new MediumError(`"${path}" cannot be read: ${error.message}`);
+    }
+  }
+
+  async #openDisk(label: string, { $node: node }: DriveConfig): Promise<OpenMedium> {
+    const client = await BlockClient.connect(this.#env, { label, args: { writeable: false } }).catch(
+      refusedAt(node, 'label', `there is no disk "${label}"`),
+    );
+    const { blockSize, blockCount } = client.info;
+    return {
+      source: 'disk',
+      name: label,
+      sizeBytes: blockSize * blockCount,
+      keptBytes: 0,
+      read: async (position, length) => {
+        const first = Math.floor(position / blockSize);
+        const count = Math.ceil((position + length) / blockSize) - first;
+        const bytes = new Uint8Array(count * blockSize);
+        await client.read(first, count, bytes);
+        const skipped = position - first * blockSize;
+        return bytes.subarray(skipped, skipped + length);
+      },
+      close: () => client.close(),
+    };
+  }
+}
+
+function romMedium(name: string, content: Uint8Array): OpenMedium {
+  return {
+    source: 'rom',
+    name,
+    sizeBytes: content.byteLength,
+    keptBytes: content.byteLength,
+    read: async (position, length) => content.slice(position, position + length),
+    close: async () => {},
+  };
+}
+
+/** Throws `MediumError` if it does not fit into the drive. */
+function checked(drive: MachineDrive, medium: OpenMedium): OpenMedium {
+  const problem =
+    medium.sizeBytes === 0
+      ? 'there is nothing in'
+      : drive === 'floppy' && medium.sizeBytes > FLOPPY_BYTES_MAX
+        ? `a floppy disk has ${FLOPPY_BYTES_MAX / 1024} KiB at most, less than`
+        : undefined;
+  if (problem === undefined) return medium;
+  void medium.close();
+  throw new MediumError(`${problem} "${medium.name}"`);
+}
+
+/** Opens what lies in the drives of the config. Throws a `ConfigError`. */
+export async function openDrives(
+  env: Pick<Env, 'connect' | 'close'>,
+  files: GuestFiles,
+  { $children: { cdrom, floppy } }: VmmConfig,
+): Promise<Drives> {
+  const drives = new Drives(env, files);
+  if (cdrom) await drives.add('cdrom', cdrom);
+  if (floppy) await drives.add('floppy', floppy);
+  return drives;
+}

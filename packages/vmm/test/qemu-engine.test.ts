@@ -1,0 +1,227 @@
+/** The engine QEMU, with a QEMU in the test's own thread. */
+import { describe, expect, test } from 'vitest';
+import type { NbdDevice } from '@ginit/block/nbd';
+import { RpcError } from '@ginit/core';
+import type { Engine } from '../src/engine/engine.ts';
+import { GuestDevice } from '../src/engine/qemu/guest-device.ts';
+import { startQemu } from '../src/engine/qemu/qemu-engine.ts';
+import { StateError } from '../src/state/state-stream.ts';
+import { FakeQemu, type FakeQemuOptions } from './fake-qemu.ts';
+
+const TIMER = { sleep: () => new Promise<void>(() => {}), after: () => () => {} };
+const LISTENS = { return: 'portw[0x0602] = 0x0120\r\n' };
+
+/** An engine with its QEMU, and what it has told. */
+class EngineSystem {
+  readonly told: string[] = [];
+  output = '';
+  /** QEMUs that were started, one after the other. */
+  readonly qemus: FakeQemu[] = [];
+  readonly #options: FakeQemuOptions;
+
+  constructor(options: FakeQemuOptions = {}) {
+    this.#options = options;
+  }
+
+  get qemu(): FakeQemu {
+    const last = this.qemus.at(-1);
+    if (!last) throw new Error('none was started');
+    return last;
+  }
+
+  start(): Promise<Engine> {
+    const workplace = async (): Promise<FakeQemu> => {
+      this.qemus.push(new FakeQemu(this.#options));
+      return this.qemu;
+    };
+    return startQemu(
+      {
+        env: { host: { workplace }, timer: TIMER },
+        program: '/usr/bin/qemu',
+        setup: {
+          memoryBytes: 64 * 2 ** 20,
+          processors: 2,
+          accelerator: 'tcg',
+          hasSerial: true,
+          commandLine: 'quiet, and more',
+        },
+        kernel: new Uint8Array(16),
+        initrd: undefined,
+        disks: [],
+      },
+      {
+        serialOutput: (byte) => (this.output += String.fromCharCode(byte)),
+        turn: () => {},
+        halted: () => this.told.push('halted'),
+        reset: () => this.told.push('reset'),
+        failed: (reason) => this.told.push(`failed: ${reason}`),
+      },
+    );
+  }
+
+  async untilCommands(...commands: string[]): Promise<void> {
+    await expect.poll(() => this.qemu.commands.slice(1)).toEqual(commands);
+  }
+
+  async untilTold(...told: (string | RegExp)[]): Promise<void> {
+    await expect.poll(() => this.told).toEqual(told.map((one) => expect.stringMatching(one)));
+  }
+}
+
+describe('an engine of QEMU', () => {
+  test('starts it in a sandbox, without a network, standing still', async () => {
+    const system = new EngineSystem();
+    const engine = await system.start();
+    expect(engine.version).toBe('QEMU 7.2.22');
+    const [args] = system.qemu.runs;
+    expect(args).toContain('on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny');
+    expect(args).toEqual(expect.arrayContaining(['-nodefaults', '-nic', 'none', '-S', 'quiet, and more']));
+    expect(args).not.toContain('-initrd');
+    await engine.close();
+    expect(system.qemu.isClosed).toBe(true);
+    expect(system.told).toEqual([]);
+  });
+
+  test('runs, pauses and resets it by commands in their order', async () => {
+    const system = new EngineSystem();
+    const engine = await system.start();
+    engine.run();
+    engine.pause();
+    engine.reset();
+    engine.run();
+    await system.untilCommands('cont', 'stop', 'system_reset', 'cont');
+    // That of the guest itself is told, too.
+    system.qemu.event('RESET', { guest: true, reason: 'guest-reset' });
+    await system.untilTold('reset', 'reset');
+  });
+
+  test('has a guest that switches off, whose end is none of QEMU’s', async () => {
+    const system = new EngineSystem();
+    await system.start();
+    system.qemu.event('SHUTDOWN', { guest: true, reason: 'guest-shutdown' });
+    system.qemu.exit({ code: 0, signal: undefined });
+    await system.untilTold('halted');
+  });
+
+  test.each([
+    ['a signal', { code: undefined, signal: 'SIGSEGV' }, /was ended by SIGSEGV: the last words$/],
+    ['an exit', { code: 1, signal: undefined }, /has exited with 1: the last words$/],
+  ])('tells how it has ended by %s, and what it has said last', async (_, end, reason) => {
+    const system = new EngineSystem();
+    await system.start();
+    system.qemu.say('the first words');
+    system.qemu.say('the last words');
+    system.qemu.exit(end);
+    await system.untilTold(reason);
+  });
+
+  test('says why one does not come up', async () => {
+    const system = new EngineSystem({ refusesToStart: 'qemu: there is no such thing' });
+    await expect(system.start()).rejects.toThrow(/exited with 1: qemu: there is no such thing/);
+    expect(system.qemu.isClosed).toBe(true);
+  });
+
+  test('tells of a command that is refused', async () => {
+    const error = { class: 'GenericError', desc: 'not now' };
+    const system = new EngineSystem({ answer: (command) => (command === 'cont' ? { error } : undefined) });
+    (await system.start()).run();
+    await system.untilTold(/QEMU refuses "cont": not now/);
+  });
+
+  test('presses the power button if the guest listens to it', async () => {
+    const system = new EngineSystem({
+      answer: (command) => (command === 'human-monitor-command' ? LISTENS : undefined),
+    });
+    expect(await (await system.start()).pressPowerButton()).toBe(true);
+    await system.untilCommands('human-monitor-command', 'system_powerdown');
+    const deaf = new EngineSystem({
+      answer: (command) =>
+        command === 'human-monitor-command' ? { return: 'portw[0x0602] = 0x0020\r\n' } : undefined,
+    });
+    expect(await (await deaf.start()).pressPowerButton()).toBe(false);
+    await deaf.untilCommands('human-monitor-command');
+  });
+
+  test('moves what is written and typed on the serial line, and holds the guest', async () => {
+    const system = new EngineSystem();
+    const engine = await system.start();
+    system.qemu.write('one ');
+    await expect.poll(() => system.output).toBe('one ');
+    expect(engine.holdSerial(true)).toBe(true);
+    system.qemu.write('two ');
+    system.qemu.write('three');
+    await expect.poll(() => system.output).toBe('one two ');
+    engine.holdSerial(false);
+    await expect.poll(() => system.output).toBe('one two three');
+    expect(engine.serialRoom).toBeGreaterThan(0);
+    engine.serialInput(new TextEncoder().encode('typed'));
+    await expect.poll(() => system.qemu.typed).toBe('typed');
+  });
+
+  test('takes its state out, and another one goes on with it', async () => {
+    const system = new EngineSystem();
+    const engine = await system.start();
+    const saved: Uint8Array[] = [];
+    await engine.save({ write: async (bytes) => void saved.push(bytes.slice()) });
+    const other = new EngineSystem();
+    const restored = await other.start();
+    await restored.restore(sourceOf(Buffer.concat(saved)));
+    expect(other.qemus).toHaveLength(2);
+    expect(other.qemu.runs[0]).toContain('-incoming');
+    expect(other.qemu.received).toBe('the state of a machine');
+  });
+
+  test('refuses a state that QEMU does not take', async () => {
+    const system = new EngineSystem();
+    const engine = await system.start();
+    const bad = Buffer.from([3, 0, 0, 0, ...Buffer.from('bad'), 0, 0, 0, 0]);
+    await expect(engine.restore(sourceOf(bad))).rejects.toThrow(StateError);
+  });
+});
+
+/** A state in memory. */
+function sourceOf(bytes: Uint8Array) {
+  let at = 0;
+  return {
+    read: async (length: number) => {
+      if (at + length > bytes.byteLength) throw new StateError('it is cut off');
+      at += length;
+      return bytes.subarray(at - length, at);
+    },
+  };
+}
+
+describe('a disk of a QEMU', () => {
+  const info = { blockSize: 512, blockCount: 8, writeable: true, alignLog2: 0 };
+  const failing = (code: string): ConstructorParameters<typeof GuestDevice>[0] => {
+    const fail = (): Promise<never> => Promise.reject(new RpcError(code, 'it fails'));
+    const all = { read: fail, readWith: fail, write: fail, writeWith: fail, sync: fail, trim: fail };
+    return { info, requestBlocksMax: 8, ...all, writeZeroes: fail };
+  };
+  const requests = (device: NbdDevice): Promise<void>[] => [
+    device.read(0, 512, () => {}),
+    device.write(0, 512, [new Uint8Array(512)]),
+    device.flush(),
+    device.trim(0, 512),
+    device.writeZeroes(0, 512),
+  ];
+
+  test.each(['NoSpace', 'Gone', 'PeerGone'])('that fails by %s has its machine stopped', async (code) => {
+    const told: string[] = [];
+    const held = (one: string): unknown => told.push(one);
+    const device = new GuestDevice(failing(code), true, { held, failed: () => told.push('failed') });
+    for (const request of requests(device)) await expect(request).rejects.toMatchObject({ code: 'NoSpace' });
+    expect(told).toEqual([code, code, code, code, code]);
+  });
+
+  test('whose medium fails tells that to the guest, and so does one that is to report', async () => {
+    const told: string[] = [];
+    const failed = ({ code }: RpcError): unknown => told.push(code);
+    const patient = new GuestDevice(failing('InputOutput'), true, { held: () => told.push('held'), failed });
+    for (const request of requests(patient))
+      await expect(request).rejects.toMatchObject({ code: 'InputOutput' });
+    const reporting = new GuestDevice(failing('NoSpace'), true, { held: undefined, failed });
+    await expect(reporting.flush()).rejects.toMatchObject({ code: 'NoSpace' });
+    expect(told).toEqual([...Array.from({ length: 5 }, () => 'InputOutput'), 'NoSpace']);
+  });
+});

@@ -1,0 +1,64 @@
+/**
+ * `cluster`: a link between two nodes on a real nats-server on loopback, against the client of NATS
+ * alone. What is measured is the link and its channels, sealed end to end, not yet a component's
+ * call: no command places components on other nodes yet.
+ */
+import { hasCommand } from '../harness/environment.mjs';
+import { pairCommand } from '../harness/pair.mjs';
+
+const here = (name) => new URL(name, import.meta.url);
+
+function contenders({ places, settings }) {
+  if (!hasCommand('nats-server')) throw new Error('this benchmark needs nats-server (Debian: nats-server)');
+  const pair = (id, label, place) => ({
+    id,
+    label,
+    place,
+    command: pairCommand(here(`./${id.split('-')[0]}.mjs`), undefined, {
+      ...settings,
+      clientCpu: -1,
+      serverCpu: -1,
+    }),
+  });
+  const { one, free } = places;
+  return [
+    pair('link-one', 'ginit, a link', one),
+    pair('nats-one', 'nats, request and publish', one),
+    ...(free
+      ? [pair('link-free', 'ginit, a link', free), pair('nats-free', 'nats, request and publish', free)]
+      : []),
+  ];
+}
+
+export const cluster = {
+  name: 'cluster',
+  title: 'frames between two processes over a nats-server',
+  columns: {
+    roundTripUs: 'round trip, us',
+    roundTripsPerSecond: '64 in flight, per second',
+    megabytesPerSecond: '64 KiB one way, MB/s',
+  },
+  aims: { linkLatencyVsNats: 0.77, linkThroughputVsNats: 0.8, linkPacketsVsPublish: 0.7 },
+  contenders,
+  figures: (median) => ({
+    linkRoundTripUs: median('link-free', 'roundTripUs'),
+    natsRoundTripUs: median('nats-free', 'roundTripUs'),
+    linkRoundTripOneCpuUs: median('link-one', 'roundTripUs'),
+    linkRoundTripsPerSecond: median('link-free', 'roundTripsPerSecond'),
+    natsRoundTripsPerSecond: median('nats-free', 'roundTripsPerSecond'),
+    linkMegabytesPerSecond: median('link-free', 'megabytesPerSecond'),
+    natsMegabytesPerSecond: median('nats-free', 'megabytesPerSecond'),
+  }),
+  ratios: (median) => {
+    const where = Number.isFinite(median('nats-free', 'roundTripUs')) ? 'free' : 'one';
+    const ratio = (key, less) => {
+      const [ours, theirs] = [median(`link-${where}`, key), median(`nats-${where}`, key)];
+      return less ? theirs / ours : ours / theirs;
+    };
+    return {
+      linkLatencyVsNats: ratio('roundTripUs', true),
+      linkThroughputVsNats: ratio('roundTripsPerSecond', false),
+      linkPacketsVsPublish: ratio('megabytesPerSecond', false),
+    };
+  },
+};
