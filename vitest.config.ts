@@ -6,14 +6,18 @@ import { TEST_TIMEOUT_MS } from './test/harness/patience.ts';
 
 const source = (path: string): string => fileURLToPath(new URL(`packages/${path}`, import.meta.url));
 
+/** Where tests of whole systems are. */
+const SYSTEMS = fileURLToPath(new URL('test/', import.meta.url));
 const EVERY_TEST = ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'];
 /**
- * Tests that start processes, or change or measure their own: each file gets a process to itself.
- * All others share the processes of their workers, which load our sources once and not anew for
- * each file; so a test file may leave nothing behind in its process.
+ * Tests that change or measure their own process: each file gets a process to itself. All others
+ * share the processes of their workers, which load our sources once and not anew for each file; so
+ * a test file may leave nothing behind in its process.
  */
 const OWN_PROCESS = [
-  'test/!(conformance)/**/*.test.ts',
+  'test/!(conformance|docs|house|scenarios|sim)/**/*.test.ts',
+  // These set options of Node for the processes that they start, or replace a module of ours.
+  'test/sim/{canary,endings,pairs-canary,pool}.test.ts',
   'packages/sharedarraybuffer-polyfill/test/**/*.test.ts',
   'packages/block/test/{http-block,nbd-block,nbd-server}.test.ts',
   'packages/core/test/open-file.test.ts',
@@ -23,12 +27,16 @@ const OWN_PROCESS = [
 ];
 
 /**
- * Files with a process to themselves come first, because they take longest: the short ones then
- * keep all workers busy to the end. Within both, the larger file comes first.
+ * Files that take longest come first, so that the short ones keep all workers busy to the end:
+ * those with a process to themselves, then those that start systems, then all others. Among these
+ * the larger file comes first.
  */
-class SharedLast extends BaseSequencer {
+class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ project }: TestSpecification): number => (project.config.isolate ? 0 : 1);
+    const rank = ({ project, moduleId }: TestSpecification): number => {
+      if (project.config.isolate) return 0;
+      return moduleId.startsWith(SYSTEMS) ? 1 : 2;
+    };
     const size = ({ moduleId }: TestSpecification): number => statSync(moduleId).size;
     return files.toSorted((a, b) => rank(a) - rank(b) || size(b) - size(a));
   }
@@ -78,7 +86,7 @@ export default defineConfig({
         },
       },
     ],
-    sequence: { sequencer: SharedLast },
+    sequence: { sequencer: LongestFirst },
     // The door for simulated systems starts threads and reads manifests: it runs compiled, as it does for those who use it.
     server: { deps: { external: [/\/packages\/init\/dist\//] } },
     setupFiles: ['test/property-seed.ts'],

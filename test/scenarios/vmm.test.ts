@@ -2,13 +2,17 @@
  * The virtual machine monitor under ginit: wherever it runs, its libraries are there; and an
  * unmodified Debian uses a disk. The guest is fetched unless it is in the user's cache.
  */
-import { expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { skipIfLong } from '../harness/long.ts';
 import { Program } from '../../packages/vmm/test/tiny-guest.ts';
 import { GINIT, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 import { JAILABLE } from '../harness/jailable.ts';
 import { missingOf, mustRun, runProgram } from '../harness/programs.ts';
 import { BOOT_MS, SerialPerson } from '../harness/serial-person.ts';
+
+afterEach(() => {
+  delete process.env['GINIT_RUNTIME_DIR'];
+});
 
 test('a machine runs in a thread, in a process and, where there are jails, in a jail', async () => {
   using place = new Workplace();
@@ -54,7 +58,6 @@ test('a machine runs in a thread, in a process and, where there are jails, in a 
   expect((await place.run('vm', 'list')).stdout).toMatch(/^init -> kept  paused  v86 .*; by ginit vm$/m);
   system.child.kill('SIGTERM');
   expect((await system.finished).code).toBe(0);
-  delete process.env['GINIT_RUNTIME_DIR'];
 });
 
 const FETCH_MS = 240_000;
