@@ -74,7 +74,7 @@ function config(
         <service name="Block"> <child name="disk"/> </service>
         <any-service> <parent/> </any-service>
       </route>
-    </start>`);
+    </start>`).replace('<service name="Timer"/>', '$& <service name="Machine"/>');
 }
 
 describe.skipIf(lacks !== undefined)(`a machine on QEMU (${lacks ?? 'installed'})`, () => {
