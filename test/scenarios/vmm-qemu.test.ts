@@ -159,7 +159,7 @@ describe.skipIf(lacks !== undefined)(`a machine on QEMU (${lacks ?? 'installed'}
       const { code, stdout } = await system.finished;
       delete process.env['GINIT_RUNTIME_DIR'];
       expect([code, stdout]).toEqual([0, expect.stringContaining('the power button is pressed')]);
-      expect(person.seen).toContain('The power button was pressed.');
+      expect(person.seen).toContain('reboot: Power down');
       expect(stdout).not.toContain('has not switched off in time');
     },
     3 * BOOT_MS,
