@@ -134,9 +134,10 @@ export class Scheduler {
         this.#nowUs = Math.max(this.#nowUs, dueUs);
         continue;
       }
+      // Nothing is taken out that is not done then: a caller may go on with a later limit.
+      if (this.#nowUs > limitUs) return 'too late';
       const picked = this.#pick();
       if (picked.cancelled || this.#putOff(picked)) continue;
-      if (this.#nowUs > limitUs) return 'too late';
       this.#nowUs += this.#random.below(TASK_US_MAX);
       return picked.task;
     }
