@@ -85,7 +85,7 @@ function numbers(part: unknown): Record<string, unknown> {
 const TIMEOUT_MS = 240_000;
 
 /** Dozens of launches each; they stand on the same harness as the others. */
-const LONG = ['rpc', 'bulk', 'spawn', 'block', 'cluster'];
+const LONG = ['rpc', 'bulk', 'spawn', 'block', 'cluster', 'reconfigure'];
 
 /** Why a benchmark cannot run here, if it cannot. */
 const missingFor = (name: string): string | undefined =>

@@ -3,6 +3,7 @@
  * and how a package is trusted.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { skipIfLong } from '../harness/long.ts';
 import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';
 
 let place: Workplace;
@@ -152,9 +153,10 @@ test.each(['platform', 'supervisor', 'bundle/chunks/component'])(
   },
 );
 
-test.each(['runtime/entrypoint', 'log-text', 'platform/bus'])(
+test.for(['runtime/entrypoint', 'log-text', 'platform/bus'])(
   'an inner module of the runtime can be imported neither by a name nor by its path: %s',
-  async (inner) => {
+  async (inner, context) => {
+    skipIfLong(context, inner !== 'log-text');
     const source = (name: string): string =>
       `import { component } from '${CORE_URL}';\nimport '${name}';\nexport default component((env) => env.exit(0));`;
     place.write('a.mjs', source(`${CORE_URL}/${inner}`));

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DiskImage, missingTools, writeTree } from '../harness/disk-image.ts';
-import { allLongIf } from '../harness/long.ts';
+import { allLongIf, skipIfLong } from '../harness/long.ts';
 import { SimulatedToo } from '../harness/simulated-too.ts';
 
 /** Section 12 of the design, with another tool config, and other placements of the components. */
@@ -206,27 +206,31 @@ describe.skipIf(missingTools)(
       expect(image.problems()).toBe('');
     });
 
-    test.each([
+    test.for([
       ['disk', 2],
       ['cache', 4],
-    ])('when the process of "%s" is killed at work the system ends with an error', async (name, nth) => {
-      DiskImage.make(place.directory, 'disk.img', 65_536, ['-b', '1024']);
-      const tool = `<ls path="/"/> <repeat count="1000"> <fill path="/f" size="12M" seed="1"/> <sync/> </repeat>`;
-      place.write('config.xml', storageConfig(tool, { cache: 'isolation="process"' }));
-      const running = place.start('config.xml');
-      await running.until('sync: ok');
-      // Processes by age: ginit, init, then the domains in the order of the config: disk, main,
-      // cache.
-      const victim = running.processes().toSorted((a, b) => a - b)[nth];
-      process.kill(victim ?? 0, 'SIGKILL');
-      const { code, stdout, stderr } = await running.finished;
-      expect(stderr).toContain(`ginit: [init -> ${name}] crashed: its process was ended by SIGKILL`);
-      expect(stdout).toMatch(/\[init -> tool\] Error: (fill|sync)/);
-      expect(code).toBe(1);
-      expect(await running.leftOver()).toEqual([]);
-    });
+    ] as const)(
+      'when the process of "%s" is killed at work the system ends with an error',
+      async ([name, nth], context) => {
+        skipIfLong(context, name === 'cache');
+        DiskImage.make(place.directory, 'disk.img', 65_536, ['-b', '1024']);
+        const tool = `<ls path="/"/> <repeat count="1000"> <fill path="/f" size="12M" seed="1"/> <sync/> </repeat>`;
+        place.write('config.xml', storageConfig(tool, { cache: 'isolation="process"' }));
+        const running = place.start('config.xml');
+        await running.until('sync: ok');
+        // Processes by age: ginit, init, then the domains in the order of the config: disk, main,
+        // cache.
+        const victim = running.processes().toSorted((a, b) => a - b)[nth];
+        process.kill(victim ?? 0, 'SIGKILL');
+        const { code, stdout, stderr } = await running.finished;
+        expect(stderr).toContain(`ginit: [init -> ${name}] crashed: its process was ended by SIGKILL`);
+        expect(stdout).toMatch(/\[init -> tool\] Error: (fill|sync)/);
+        expect(code).toBe(1);
+        expect(await running.leftOver()).toEqual([]);
+      },
+    );
 
-    test.each([
+    test.for([
       ['a superblock of garbage', (disk: Buffer) => disk.fill(0xa5, 2048 * 512 + 1024, 2048 * 512 + 2048)],
       [
         'an image that ends in the middle of the partition',
@@ -237,7 +241,8 @@ describe.skipIf(missingTools)(
         (disk: Buffer) => (disk.writeUInt32LE(1_000_000, 458), disk),
       ],
       ['no partition table', (disk: Buffer) => disk.fill(0, 440, 512)],
-    ])('%s: the system ends with one clear error', async (_name, damage) => {
+    ] as const)('%s: the system ends with one clear error', async ([name, damage], context) => {
+      skipIfLong(context, /^(an image|a partition)/.test(name));
       const image = DiskImage.make(place.directory, 'disk.img', 4096, ['-b', '1024'], tree());
       place.write('disk.img', damage(readFileSync(image.path)));
       place.write('config.xml', storageConfig('<ls path="/"/>'));

@@ -3,6 +3,7 @@
  */
 import { cpSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { skipIfLong } from '../harness/long.ts';
 import { DiskImage, missingTools } from '../harness/disk-image.ts';
 import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';
 
@@ -94,7 +95,8 @@ test.skipIf(missingTools)(
   },
 );
 
-test('crashes and power cuts by a plan are the same each time, and leave nothing behind', async () => {
+test('crashes and power cuts by a plan are the same each time, and leave nothing behind', async (context) => {
+  skipIfLong(context);
   cpSync(`${EXAMPLES}disk.img`, place.path('disk.img'));
   copyStorage(
     '<faults> <crash within="800" count="2"/> <power-cut within="800" torn="yes"/> </faults>',

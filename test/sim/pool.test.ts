@@ -3,6 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { skipIfLong } from '../harness/long.ts';
 import { CORE_URL, systemConfig, Workplace } from '../harness/ginit.ts';
 
 let place: Workplace;
@@ -26,7 +27,8 @@ function system(body: string): void {
   );
 }
 
-test('more seeds than one generation of threads runs are run once each, with the same result as by themselves', async () => {
+test('more seeds than one generation of threads runs are run once each, with the same result as by themselves', async (context) => {
+  skipIfLong(context);
   system('await env.timer.sleep(10); env.exit(0);');
   const many = await place.run('sim', '--seeds', '1..120', '--jobs', '3', 'config.xml');
   expect(many.code, many.stderr).toBe(0);

@@ -68,14 +68,15 @@ describe.skipIf(lacksTools)(`foreign servers${lacksTools ? ` (skipped: ${lacksTo
   const nbdkit = (...args: readonly string[]): Promise<ChildProcess> =>
     serve('nbdkit', ['-f', '-U', 'in.sock', '-P', 'in.pid', ...args], 'in.pid');
 
-  test.each([
+  test.for<[string, () => Promise<ChildProcess>]>([
     ['nbdkit', () => nbdkit('file', 'back.img')],
     ['nbdkit without structured replies', () => nbdkit('--no-sr', 'file', 'back.img')],
     [
       'qemu-nbd',
       () => serve('qemu-nbd', ['-f', 'raw', '-e', '4', '-t', '-k', path('in.sock'), 'back.img'], 'in.sock'),
     ],
-  ])('%s: what goes in comes out, at both ends', async (_, start) => {
+  ])('%s: what goes in comes out, at both ends', async ([name, start], context) => {
+    skipIfLong(context, name.startsWith('nbdkit without'));
     writeFileSync(path('back.img'), Buffer.alloc(8 * MIB));
     await start();
     await chain(unix, writeable);
@@ -174,7 +175,7 @@ describe.skipIf(lacksTls)(`TLS${lacksTls ? ` (skipped: ${lacksTls})` : ''}`, () 
     },
   );
 
-  test.each<[string, (port: number) => string, RegExp]>([
+  test.for<[string, (port: number) => string, RegExp]>([
     [
       'a server that is somebody else',
       (port) => `<config connect="127.0.0.1:${port}"> <tls ${material} name="store.example"/> </config>`,
@@ -190,7 +191,8 @@ describe.skipIf(lacksTls)(`TLS${lacksTls ? ` (skipped: ${lacksTls})` : ''}`, () 
       (port) => `<config connect="127.0.0.1:${port}"/>`,
       /config\.xml:\d+:\d+: the server refuses export "": it speaks TLS only/,
     ],
-  ])('refuses %s', async (_, config, message) => {
+  ])('refuses %s', async ([name, config, message], context) => {
+    skipIfLong(context, name.startsWith('an authority'));
     const port = await secured();
     expect(await it.crashOf(disk(`<tcp connect="127.0.0.1:${port}"/> ${files}`, config(port)))).toMatch(
       message,

@@ -142,7 +142,7 @@ describe.skipIf(missingTools)(`ext when the power fails ${missingTools ?? ''}`, 
   ];
   for (const one of [...images, ...journals]) {
     const { title, size, blockSize, args, memoryBytes, journal } = one;
-    const long = journals.indexOf(one) > 0;
+    const long = journals.indexOf(one) > 0 || (!journal && blockSize === 4096);
     test(`${title}, ${blockSize} bytes a block, ${memoryBytes} bytes of memory`, {
       timeout: 300_000,
     }, async (context) => {

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest';
+import { skipIfLong } from '../../../test/harness/long.ts';
 import { FsError } from '../src/errors.ts';
 import { missingTools, Workshop } from './e2fsprogs.ts';
 import { randomFrom } from './memory-hypercalls.ts';
@@ -29,7 +30,8 @@ describe.skipIf(missingTools)(`ext2 after a power failure ${missingTools ?? ''}`
   for (const blockSize of [1024, 4096]) {
     test(`${blockSize} bytes a block: synced files are there, and e2fsck mends the rest`, {
       timeout: 120_000,
-    }, async () => {
+    }, async (context) => {
+      skipIfLong(context, blockSize === 4096);
       const random = randomFrom(blockSize);
       const fresh = workshop.make('8M', ['-b', String(blockSize), '-N', '512', '-g', '2048']);
       for (let round = 0; round < 15; round += 1) {
