@@ -110,6 +110,8 @@ describe('a peer with the keys', () => {
     ['a channel with a lower number than before', [open(5), open(3)], /channel 3 is opened out of turn/],
     ['an unknown record', [open(1), record(99, 1)], /a record of kind 99/],
     ['room that is taken back', [open(1), record(RecordKind.room, 1, u53(5))], /room that is taken back/],
+    ['a short part of a long frame', [open(1), part(1, 1023, 0)], /a part that is too short/],
+    ['an empty frame', [open(1), part(1, 0)], /a part that is too short/],
     ['malformed room', [open(1), record(RecordKind.room, 1, new Uint8Array(3))], /malformed room/],
     [
       'a long ticket',
