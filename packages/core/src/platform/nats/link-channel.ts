@@ -5,10 +5,10 @@
  */
 import type { Carrier, SharedMemory } from '../../channel/carrier.ts';
 import { assert } from '../../errors.ts';
+import { Fifo } from '../../fifo.ts';
 import { LIMITS } from '../../limits.ts';
 import { SHARES_NONE } from '../../memory/shared-memory.ts';
 import { readU53, viewOf, writeU53 } from './datagram.ts';
-import { Fifo } from './fifo.ts';
 import { CLOSED_FLAG, LAST_PART, RecordKind, type LinkRecord, type RecordWriter } from './records.ts';
 
 const NO_MEMORY: SharedMemory = [];
