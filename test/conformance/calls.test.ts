@@ -199,7 +199,13 @@ describe.each<CarrierKind>(['shared', 'copying', 'tiny rings', 'bus'])(
         const memory = await env.ram.allocate(1000);
         memory.attach().fill(2);
         if (kind !== 'copying' && kind !== 'bus') expect(await session_.sum(memory)).toBe(2000);
-        else expect(await code(session_.sum(memory))).toBe('NotShareable');
+        else {
+          const peer = kind === 'bus' ? 'on another machine' : 'without shared memory';
+          await expect(session_.sum(memory)).rejects.toMatchObject({
+            code: 'NotShareable',
+            message: `a writeable dataspace cannot be shared with a peer ${peer}`,
+          });
+        }
         memory.seal();
         expect(await session_.sum(memory)).toBe(2000);
         expect((await env.quota()).ramUsed).toBe(ramUsed + 1000);

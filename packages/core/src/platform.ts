@@ -16,7 +16,7 @@ export type {
 export type { Carrier, SharedMemory } from './channel/carrier.ts';
 export { FrameKind } from './channel/frame.ts';
 export { recordTitles } from './interface/operation.ts';
-export { type MemorySharing, SHARES_ALL, SHARES_NONE } from './memory/shared-memory.ts';
+export { type MemorySharing, SHARES_ALL, SHARES_NO_MACHINE, SHARES_NONE } from './memory/shared-memory.ts';
 export {
   type Bus,
   BUS_PAYLOAD_BYTES_MAX,

@@ -3,7 +3,7 @@
  * one. What is due within some milliseconds happens at once, so that nobody waits for the simulated
  * travel of a message; what waits longer (leases) waits really.
  */
-import { type Bus, type Carrier, type SharedMemory, SHARES_NONE } from '@ginit/core/platform';
+import { type Bus, type Carrier, type SharedMemory, SHARES_NO_MACHINE } from '@ginit/core/platform';
 import { BusNode, Identity, newSeed, permissionsOf } from '@ginit/core/nats';
 import { Random } from '../../simulator/src/order/random.ts';
 import { type Scheduled, Scheduler, type Task } from '../../simulator/src/order/scheduler.ts';
@@ -59,7 +59,7 @@ class RunningScheduler extends Scheduler {
 
 /** A carrier whose other part comes later: what is done with it before is done then. */
 class LateCarrier implements Carrier {
-  readonly sharing = SHARES_NONE;
+  readonly sharing = SHARES_NO_MACHINE;
   #carrier: Carrier | undefined;
   readonly #early: ((carrier: Carrier) => void)[] = [];
 

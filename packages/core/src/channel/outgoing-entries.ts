@@ -115,16 +115,15 @@ export class OutgoingEntries implements OutgoingTable {
   #addDataspace(dataspace: Dataspace): boolean {
     const { sealed, sizeBytes } = dataspace;
     if (dataspace.revoked) throw new RpcError('Revoked', 'a freed dataspace cannot be passed');
-    if (this.#channel.sharing.accepts(dataspace.memory)) {
+    const { sharing } = this.#channel;
+    if (sharing.accepts(dataspace.memory)) {
       const slot = this.memory.push(sealed ? { ...dataspace.memory, sealed } : dataspace.memory) - 1;
       this.#add({ kind: sealed ? EntryKind.rom : EntryKind.ram, first: sizeBytes, second: slot });
       return false;
     }
     if (!sealed) {
-      throw new RpcError(
-        'NotShareable',
-        'a writeable dataspace cannot be shared with a peer without shared memory',
-      );
+      const { peer = 'a peer without shared memory' } = sharing;
+      throw new RpcError('NotShareable', `a writeable dataspace cannot be shared with ${peer}`);
     }
     this.#add({ kind: EntryKind.rom, first: sizeBytes, second: CONTENT_INLINE });
     return true;

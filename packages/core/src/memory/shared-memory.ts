@@ -68,6 +68,8 @@ export interface MemorySource {
 
 /** Says which memory may travel beside the frames of a carrier. */
 export interface MemorySharing {
+  /** The name of the peer in errors, if more is known than that it shares no memory. */
+  readonly peer?: string;
   /** Whether this piece may travel. */
   accepts(piece: MemoryPiece): boolean;
   /** Memory for a packet stream; `undefined` if each end needs memory of its own. */
@@ -92,6 +94,9 @@ export const SHARES_NONE: MemorySharing = {
   allocate: () => undefined,
   release: () => {},
 };
+
+/** For a carrier to another machine. */
+export const SHARES_NO_MACHINE: MemorySharing = { ...SHARES_NONE, peer: 'a peer on another machine' };
 
 /** Makes memory that only threads of this process share. */
 export const LOCAL_MEMORY: MemorySource = {

@@ -7,7 +7,7 @@ import type { Carrier, SharedMemory } from '../../channel/carrier.ts';
 import { assert } from '../../errors.ts';
 import { Fifo } from '../../fifo.ts';
 import { LIMITS } from '../../limits.ts';
-import { SHARES_NONE } from '../../memory/shared-memory.ts';
+import { SHARES_NO_MACHINE } from '../../memory/shared-memory.ts';
 import { readU53, viewOf, writeU53 } from './datagram.ts';
 import { CLOSED_FLAG, LAST_PART, RecordKind, type LinkRecord, type RecordWriter } from './records.ts';
 
@@ -42,7 +42,7 @@ export interface ChannelHost {
 
 /** One end of a channel. */
 export class LinkChannel implements Carrier {
-  readonly sharing = SHARES_NONE;
+  readonly sharing = SHARES_NO_MACHINE;
   readonly number: number;
   readonly #host: ChannelHost;
   /** What the channel is for, until the peer was told. */
