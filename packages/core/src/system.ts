@@ -15,7 +15,7 @@ export { SESSION_ERRORS, toSessionErrorCode } from './errors.ts';
 export { announceRoot } from './runtime/announcing.ts';
 export { ownRoot } from './runtime/own-root.ts';
 export { ownUse } from './runtime/own-use.ts';
-export { refuseTooLittle } from './runtime/session-cost.ts';
+export { refuseTooLittle } from './session/session-memory.ts';
 export { QuotaDialogue, type QuotaDialogueHost } from './runtime/quota-dialogue.ts';
 export { SessionDialogue } from './runtime/session-dialogue.ts';
 export { watchSessions } from './runtime/session-watching.ts';

@@ -15,7 +15,8 @@ import type { Pd, Resources } from '../session/pd.ts';
 import type { Entrypoint } from './entrypoint.ts';
 import type { ServedCounter } from './served-counter.ts';
 import type { SessionWatch } from './session-watch.ts';
-import { refuseTooLittle, sessionCost, streamPlans, type StreamPlan } from './session-cost.ts';
+import { refuseTooLittle } from '../session/session-memory.ts';
+import { sessionCost, streamPlans, type StreamPlan } from './session-cost.ts';
 import { SessionTicket } from './session-client.ts';
 
 /** The parts of its component that a service works with. */

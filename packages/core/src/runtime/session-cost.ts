@@ -3,7 +3,7 @@
  * alike.
  */
 import type { Cost } from '../costs.ts';
-import { RpcError, SessionError } from '../errors.ts';
+import { RpcError } from '../errors.ts';
 import type { SessionInterface } from '../interface/interface.ts';
 import type { StreamDeclaration, StreamRole } from '../interface/stream.ts';
 import { LIMITS } from '../limits.ts';
@@ -29,15 +29,6 @@ export function sessionCost(
 ): Cost {
   const more = argumentsRam?.(args) ?? 0;
   return { ram: plans.reduce((sum, plan) => sum + plan.memoryBytes, ram + more), caps };
-}
-
-/**
- * Throws a `SessionError` that makes the client ask again with more, if `donation` is less than
- * what a session costs.
- */
-export function refuseTooLittle(donation: Cost, { ram, caps }: Cost): void {
-  if (donation.ram < ram) throw new SessionError('INSUFFICIENT_RAM', `needs ${ram} bytes of RAM quota`);
-  if (donation.caps < caps) throw new SessionError('INSUFFICIENT_CAPS', `needs ${caps} capabilities`);
 }
 
 /**

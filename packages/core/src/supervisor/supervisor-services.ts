@@ -1,12 +1,12 @@
 /**
  * The services that the supervisor provides to root init, and what closing a session of each means.
  */
-import type { Cost } from '../costs.ts';
-import { RpcError, SessionError } from '../errors.ts';
+import { SessionError } from '../errors.ts';
 import type { Capability, Implementation, Interface, SessionInterface } from '../interface/interface.ts';
 import { prependLabel, splitLabel } from '../label.ts';
 import type { RomModule } from '../runtime/rom-module.ts';
-import { refuseTooLittle, sessionCost } from '../runtime/session-cost.ts';
+import { sessionCost } from '../runtime/session-cost.ts';
+import { readOrDeny, refuseTooLittle } from '../session/session-memory.ts';
 import { Cpu } from '../session/cpu.ts';
 import { Log } from '../session/log.ts';
 import { Machine } from '../session/machine.ts';
@@ -137,7 +137,10 @@ export class SupervisorServices {
     make: () => Implementation<I>,
     ended: () => Promise<void> = async () => {},
   ): SupervisorSession {
-    refuseTooLittle(request, costOf(interface_, request));
+    refuseTooLittle(
+      request,
+      readOrDeny(() => sessionCost(interface_, request.args, [])),
+    );
     const { entrypoint } = this.#parts.components;
     const implementation = make();
     return {
@@ -149,16 +152,6 @@ export class SupervisorServices {
         await ended();
       },
     };
-  }
-}
-
-/** The cost of a session. Throws `SessionError` for arguments that are none. */
-function costOf(interface_: SessionInterface, { args }: RootRequest): Cost {
-  try {
-    return sessionCost(interface_, args, []);
-  } catch (error) {
-    if (error instanceof RpcError) throw new SessionError('DENIED', error.message);
-    throw error;
   }
 }
 

@@ -13,8 +13,7 @@ export {
 export { type ConnectFramebufferOptions, FramebufferClient } from './framebuffer-client.ts';
 export {
   type FramebufferEvents,
-  type FramebufferMemory,
   type FramebufferPicture,
-  type FramebufferSessionContext,
   ServedFramebuffer,
 } from './served-framebuffer.ts';
+export type { MemorySessionContext, SessionMemory } from '../session-memory.ts';

@@ -3,10 +3,15 @@
  * them. The client may write there at any time, so whoever looks at them takes a copy.
  */
 import type { SignalCapability } from '../../capability/signal.ts';
-import { assert, RpcError, SessionError } from '../../errors.ts';
+import { assert, RpcError } from '../../errors.ts';
 import type { Implementation } from '../../interface/interface.ts';
 import type { Dataspace } from '../../memory/dataspace.ts';
-import type { SessionArguments } from '../parent.ts';
+import {
+  type MemorySessionContext,
+  readOrDeny,
+  refuseTooLittle,
+  type SessionMemory,
+} from '../session-memory.ts';
 import {
   type Framebuffer,
   framebufferCost,
@@ -16,22 +21,6 @@ import {
   pixelBytes,
   type Rectangle,
 } from './declaration.ts';
-
-/** The part of a session request that is needed to serve it. */
-export interface FramebufferSessionContext {
-  readonly args: SessionArguments;
-  /** What is left of the donation, in bytes and capabilities. */
-  readonly ram: number;
-  readonly caps: number;
-}
-
-/** The part of `env` that makes dataspaces. */
-export interface FramebufferMemory {
-  readonly ram: {
-    allocate(sizeBytes: number): Promise<Dataspace>;
-    free(dataspace: Dataspace): Promise<void>;
-  };
-}
 
 /** What the server is told of one screen, and asked. */
 export interface FramebufferEvents {
@@ -69,7 +58,7 @@ export class ServedFramebuffer {
   #handler: SignalCapability | undefined;
 
   private constructor(
-    env: FramebufferMemory,
+    env: SessionMemory,
     largest: FramebufferMode,
     memory: Dataspace,
     events: FramebufferEvents,
@@ -87,14 +76,12 @@ export class ServedFramebuffer {
    * and if the donation does not pay for the pixels.
    */
   static async open(
-    env: FramebufferMemory,
-    { args, ram, caps }: FramebufferSessionContext,
+    env: SessionMemory,
+    context: MemorySessionContext,
     events: FramebufferEvents = {},
   ): Promise<ServedFramebuffer> {
-    const largest = largestOf(args);
-    const cost = framebufferCost(largest);
-    if (ram < cost.ram) throw new SessionError('INSUFFICIENT_RAM', `the pixels take ${cost.ram} bytes more`);
-    if (caps < cost.caps) throw new SessionError('INSUFFICIENT_CAPS', 'the pixels take one capability more');
+    const largest = readOrDeny(() => framebufferModeOf(context.args));
+    refuseTooLittle(context, framebufferCost(largest));
     return new ServedFramebuffer(env, largest, await env.ram.allocate(pixelBytes(largest)), events);
   }
 
@@ -138,7 +125,7 @@ export class ServedFramebuffer {
     return given;
   }
 
-  #implementation(env: FramebufferMemory): Implementation<typeof Framebuffer> {
+  #implementation(env: SessionMemory): Implementation<typeof Framebuffer> {
     return {
       mode: () => {
         this.#mode = this.#next;
@@ -161,14 +148,5 @@ export class ServedFramebuffer {
         await env.ram.free(this.#memory);
       },
     };
-  }
-}
-
-function largestOf(args: SessionArguments): FramebufferMode {
-  try {
-    return framebufferModeOf(args);
-  } catch (error) {
-    if (error instanceof RpcError) throw new SessionError('DENIED', error.message);
-    throw error;
   }
 }

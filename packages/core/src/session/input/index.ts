@@ -11,5 +11,6 @@ export {
 export { EventQueue } from './event-queue.ts';
 export { type ConnectInputOptions, InputClient } from './input-client.ts';
 export { KEY_CODE_MAX, KEY_CODES, keyCode } from './keys.ts';
-export { type InputMemory, type InputSessionContext, ServedInput } from './served-input.ts';
+export { ServedInput } from './served-input.ts';
+export type { MemorySessionContext, SessionMemory } from '../session-memory.ts';
 export { type Chord, chordOfCombination, chordsOfText, eventsOfChord } from './typing.ts';

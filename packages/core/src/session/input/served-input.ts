@@ -1,28 +1,16 @@
 /** The server's side of an Input session: a bounded queue, and word for the client. */
 import type { SignalCapability } from '../../capability/signal.ts';
-import { RpcError, SessionError } from '../../errors.ts';
 import type { Implementation } from '../../interface/interface.ts';
 import type { Dataspace } from '../../memory/dataspace.ts';
-import type { SessionArguments } from '../parent.ts';
+import {
+  type MemorySessionContext,
+  readOrDeny,
+  refuseTooLittle,
+  type SessionMemory,
+} from '../session-memory.ts';
 import { type Input, inputCost, inputEventsOf } from './declaration.ts';
 import { encodeInputEvent, INPUT_EVENT_BYTES, type InputEvent } from './event.ts';
 import { EventQueue } from './event-queue.ts';
-
-/** The part of a session request that is needed to serve it. */
-export interface InputSessionContext {
-  readonly args: SessionArguments;
-  /** What is left of the donation, in bytes and capabilities. */
-  readonly ram: number;
-  readonly caps: number;
-}
-
-/** The part of `env` that makes dataspaces. */
-export interface InputMemory {
-  readonly ram: {
-    allocate(sizeBytes: number): Promise<Dataspace>;
-    free(dataspace: Dataspace): Promise<void>;
-  };
-}
 
 /**
  * Keyboard and mouse of one client, as the server has them.
@@ -39,7 +27,7 @@ export class ServedInput {
   readonly #queue: EventQueue;
   #handler: SignalCapability | undefined;
 
-  private constructor(env: InputMemory, events: number, memory: Dataspace, closed: () => void) {
+  private constructor(env: SessionMemory, events: number, memory: Dataspace, closed: () => void) {
     this.#queue = new EventQueue(events);
     this.session = {
       dataspace: () => memory,
@@ -63,14 +51,12 @@ export class ServedInput {
    * donation does not pay for the dataspace.
    */
   static async open(
-    env: InputMemory,
-    { args, ram, caps }: InputSessionContext,
+    env: SessionMemory,
+    context: MemorySessionContext,
     closed: () => void = () => {},
   ): Promise<ServedInput> {
-    const events = eventsOf(args);
-    const cost = inputCost(events);
-    if (ram < cost.ram) throw new SessionError('INSUFFICIENT_RAM', `the events take ${cost.ram} bytes more`);
-    if (caps < cost.caps) throw new SessionError('INSUFFICIENT_CAPS', 'the events take one capability more');
+    const events = readOrDeny(() => inputEventsOf(context.args));
+    refuseTooLittle(context, inputCost(events));
     return new ServedInput(env, events, await env.ram.allocate(events * INPUT_EVENT_BYTES), closed);
   }
 
@@ -95,14 +81,5 @@ export class ServedInput {
     const events = this.#queue.takeAll();
     for (const [index, event] of events.entries()) encodeInputEvent(event, view, index * INPUT_EVENT_BYTES);
     return events.length;
-  }
-}
-
-function eventsOf(args: SessionArguments): number {
-  try {
-    return inputEventsOf(args);
-  } catch (error) {
-    if (error instanceof RpcError) throw new SessionError('DENIED', error.message);
-    throw error;
   }
 }
