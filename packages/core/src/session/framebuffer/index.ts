@@ -16,4 +16,3 @@ export {
   type FramebufferPicture,
   ServedFramebuffer,
 } from './served-framebuffer.ts';
-export type { MemorySessionContext, SessionMemory } from '../session-memory.ts';

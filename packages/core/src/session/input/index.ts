@@ -12,5 +12,4 @@ export { EventQueue } from './event-queue.ts';
 export { type ConnectInputOptions, InputClient } from './input-client.ts';
 export { KEY_CODE_MAX, KEY_CODES, keyCode } from './keys.ts';
 export { ServedInput } from './served-input.ts';
-export type { MemorySessionContext, SessionMemory } from '../session-memory.ts';
 export { type Chord, chordOfCombination, chordsOfText, eventsOfChord } from './typing.ts';
