@@ -250,14 +250,16 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
    * Writes back everything dirty and returns when it is on the device (not yet durable). Rejects
    * `InputOutput`.
    */
-  flush(): Promise<void> {
-    return this.#writeBack.flush();
+  async flush(): Promise<void> {
+    await this.#writeBack.flush();
   }
 
-  /** `flush`, and then `barrier`. Rejects with `InputOutput`. */
+  /**
+   * Writes back everything dirty and makes it durable: by a `barrier`, unless a transaction of the
+   * log has done so already. Rejects with `InputOutput`.
+   */
   async flushDurably(): Promise<void> {
-    await this.flush();
-    await this.barrier();
+    if (!(await this.#writeBack.flush())) await this.barrier();
   }
 
   /** Makes all acknowledged writes durable. Rejects with `InputOutput`. */
