@@ -199,6 +199,33 @@ describe('the buffer cache', () => {
     };
   }
 
+  test('a block that is given up while it is written gets no checksum of its former kind', async () => {
+    const { cache } = setUpLogged();
+    let seals = 0;
+    soil(cache, 7, 'structure');
+    const buffer = cache.peek(7);
+    if (buffer === undefined) throw new Error('test: no buffer');
+    cache.markDirty(buffer, 7, 'structure', () => (seals += 1));
+    const flushed = cache.flush();
+    while (!buffer.writing) await Promise.resolve();
+    cache.forget(7);
+    soil(cache, 7, 'structure');
+    expect(cache.peek(7)).toBe(buffer);
+    await flushed;
+    await cache.flush();
+    expect(seals).toBe(1);
+  });
+
+  test('a structure that a file has overwritten is checked again', () => {
+    const { cache } = setUpLogged();
+    soil(cache, 7, 'structure');
+    const buffer = cache.peek(7);
+    if (buffer === undefined) throw new Error('test: no buffer');
+    buffer.verifiedAs = 1;
+    cache.markDirty(buffer, 7, 'data');
+    expect(buffer.verifiedAs).toBe(0);
+  });
+
   test('what a transaction of the log has made durable needs no sync of the device', async () => {
     const { cache, log } = setUpLogged();
     cache.log = logOf(log);

@@ -151,6 +151,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     if (resident !== undefined) {
       resident.forgotten = false;
       resident.verifiedAs = 0;
+      resident.seal = undefined;
       return resident;
     }
     const buffer = this.#takeSlot();
@@ -175,6 +176,8 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     // A log makes all changes of a transaction durable at once, so it needs no order of names.
     const dirty = kind === 'name' && this.log !== undefined ? 'structure' : kind;
     buffer.dirty = dirty;
+    // A file may have a structure's block on a damaged device; the structure is then checked again.
+    if (kind === 'data') buffer.verifiedAs = 0;
     if (seal !== undefined) buffer.seal = seal;
     this.#lists.putFirst(buffer.slot, LIST_DIRTY[dirty]);
     if (this.dirtyCount > this.#buffersMax / 2 || this.orderedCount > this.#orderedMax / 2)
