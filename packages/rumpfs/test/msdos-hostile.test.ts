@@ -133,6 +133,35 @@ describe.skipIf(missingFatTools)(`FATs that lie ${missingFatTools ?? ''}`, () =>
     expect(same(await again.contents('/other'), pattern(200_000))).toBe(true);
   });
 
+  test('a directory that cannot be made, because the device fails, is not there', async () => {
+    let broken = false;
+    const isRoot = (sector: number): boolean =>
+      sector >= rootStart / 512 && sector < (rootStart + 64 * 32) / 512;
+    const fs = await Mounted.start(
+      image.slice(),
+      {
+        memoryBytes: 32 << 10,
+        fault: (operation, sector) =>
+          broken && operation === 'read' && isRoot(sector) ? 'bad sector' : undefined,
+      },
+      true,
+      'msdos',
+    );
+    await fs.with('/directory', async (directory) => {
+      await fs.mkdir('/directory/first');
+      await fs.mount.sync();
+      await fs.with('/file', async (file) => {
+        // The blocks of the root directory leave the cache.
+        for (let at = 0; at < 30_000; at += 512) await fs.mount.read(file, at, new Uint8Array(512));
+      });
+      broken = true;
+      await expect(fs.mount.createDirectory(directory, 'new')).rejects.toMatchObject({ code: 'InputOutput' });
+      broken = false;
+    });
+    const { findings } = await checkFileSystem(new MemoryHypercalls(await fs.end()).bio, 'msdos');
+    expect(findings.filter(({ kind }) => kind === 'damage')).toEqual([]);
+  });
+
   test('our checker names what is wrong, of each kind', async () => {
     const found = async (bytes: Uint8Array): Promise<string> => {
       const { findings } = await checkFileSystem(new MemoryHypercalls(bytes).bio, 'msdos');
