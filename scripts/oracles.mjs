@@ -4,24 +4,29 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-const ORACLES = [
-  { program: 'e2fsck', debianPackage: 'e2fsprogs' },
-  { program: 'sfdisk', debianPackage: 'fdisk' },
-  { program: 'qemu-io', debianPackage: 'qemu-utils' },
-  { program: '7z', debianPackage: 'p7zip-full' },
-  { program: 'parted', debianPackage: 'parted' },
-  { program: 'sgdisk', debianPackage: 'gdisk' },
-  { program: 'zstd', debianPackage: 'zstd' },
-  { program: 'diodcat', debianPackage: 'diod' },
-  { program: 'nbdinfo', debianPackage: 'libnbd-bin' },
-  { program: 'nbdsh', debianPackage: 'python3-libnbd' },
-  { program: 'nbdkit', debianPackage: 'nbdkit' },
-  { program: 'fio', debianPackage: 'fio' },
-  { program: 'nginx', debianPackage: 'nginx-light' },
-  { program: 'openssl', debianPackage: 'openssl' },
-  { program: 'nats-server', debianPackage: 'nats-server' },
-  { program: 'xmllint', debianPackage: 'libxml2-utils' },
-];
+/** Debian packages, and those of their programs that tests use. */
+export const ORACLES = {
+  diod: ['diodcat', 'diodls'],
+  dosfstools: ['mkfs.fat', 'fsck.fat'],
+  e2fsprogs: ['mke2fs', 'e2fsck', 'debugfs'],
+  fdisk: ['sfdisk'],
+  fio: ['fio'],
+  gdisk: ['sgdisk'],
+  genisoimage: ['genisoimage', 'mkzftree'],
+  'libnbd-bin': ['nbdinfo', 'nbdcopy'],
+  'libxml2-utils': ['xmllint'],
+  mtools: ['mcopy', 'mdir'],
+  'nats-server': ['nats-server'],
+  nbdkit: ['nbdkit'],
+  'nginx-light': ['nginx'],
+  openssl: ['openssl'],
+  'p7zip-full': ['7z'],
+  parted: ['parted'],
+  'python3-libnbd': ['nbdsh'],
+  'qemu-utils': ['qemu-img', 'qemu-io', 'qemu-nbd'],
+  xorriso: ['xorriso'],
+  zstd: ['zstd'],
+};
 const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 function isThere(program) {
@@ -37,8 +42,7 @@ function isThere(program) {
 }
 
 function missingPackages() {
-  const missing = ORACLES.filter(({ program }) => !isThere(program));
-  return missing.map(({ debianPackage }) => debianPackage);
+  return Object.keys(ORACLES).filter((name) => !ORACLES[name].every(isThere));
 }
 
 /** Installs what is missing, if that is possible. */

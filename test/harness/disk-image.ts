@@ -3,36 +3,23 @@
  * look into it.
  */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { missingOf, programPath } from './programs.ts';
 
 const SECTOR = 512;
 /** First sector of the partition: 1 MiB, as partitioning tools do it. */
 const FIRST_SECTOR = 2048;
 const LINUX = 0x83;
-const DIRECTORIES = ['/usr/sbin', '/sbin', '/usr/bin', '/bin'];
-
-function find(program: string): string | undefined {
-  return DIRECTORIES.map((directory) => join(directory, program)).find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
 
 /** Why tests with ext2 images cannot run; `undefined` if they can. */
-export const missingTools: string | undefined = ['mke2fs', 'e2fsck', 'debugfs'].every(find)
-  ? undefined
-  : 'e2fsprogs is not installed';
+export const missingTools = missingOf('mke2fs', 'e2fsck', 'debugfs');
 
 function tool(
   program: string,
   args: readonly string[],
 ): { status: number | null; stdout: Buffer; text: string } {
-  const path = find(program);
+  const path = programPath(program);
   if (path === undefined) throw new Error(`${program} is not installed`);
   const { status, stdout, stderr } = spawnSync(path, args, { maxBuffer: 2 ** 30 });
   return { status, stdout, text: `${stdout}${stderr}` };

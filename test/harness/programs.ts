@@ -4,18 +4,33 @@ import { accessSync, constants } from 'node:fs';
 import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 
-/** Debian's programs come first, because some of them are scripts for Debian's own Python. */
-export const PATH = ['/usr/sbin', '/usr/bin', process.env['PATH'] ?? ''].join(delimiter);
+/**
+ * Where programs are looked for. Debian's come first, because some of them are scripts for Debian's
+ * own Python; the directories of administrators are not in everybody's PATH.
+ */
+export const PATH = [
+  '/usr/sbin',
+  '/usr/bin',
+  process.env['PATH'] ?? '',
+  '/sbin',
+  '/bin',
+  '/usr/local/sbin',
+  '/opt/homebrew/sbin',
+  '/opt/homebrew/bin',
+].join(delimiter);
 
-function isThere(program: string): boolean {
-  return PATH.split(delimiter).some((directory) => {
-    try {
-      accessSync(join(directory, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+/** The path of a program; `undefined` if it is not installed. */
+export function programPath(program: string): string | undefined {
+  return PATH.split(delimiter)
+    .map((directory) => join(directory, program))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
 }
 
 /**
@@ -23,7 +38,7 @@ function isThere(program: string): boolean {
  * is.
  */
 export function missingOf(...programs: readonly string[]): string | undefined {
-  const missing = programs.filter((program) => !isThere(program));
+  const missing = programs.filter((program) => programPath(program) === undefined);
   return missing.length === 0 ? undefined : `not installed: ${missing.join(', ')}`;
 }
 

@@ -79,7 +79,7 @@ async function open(
   return { channel, answers, ended: () => reason };
 }
 
-describe.skipIf(noNatsServer !== undefined)('on a real nats-server', () => {
+describe.skipIf(noNatsServer !== undefined)(`on a real nats-server (${noNatsServer ?? 'installed'})`, () => {
   const [a, b] = [newIdentity(), newIdentity()];
 
   beforeEach(async () => {

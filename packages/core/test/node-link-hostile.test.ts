@@ -98,6 +98,14 @@ const u53 = (value: number): Uint8Array => {
   return bytes;
 };
 
+const LEAVES = 2;
+/** The body of a state datagram. */
+function stateOf(flags: number): Uint8Array {
+  const rest = new Uint8Array(20);
+  viewOf(rest).setUint32(16, flags, true);
+  return Buffer.concat([bodyOf([]), rest]);
+}
+
 const open = (channel: number): Uint8Array => record(RecordKind.open, channel, Buffer.from('ticket'));
 const part = (channel: number, bytes: number, flags = 1): Uint8Array =>
   record(RecordKind.part, channel, new Uint8Array(bytes), flags);
@@ -110,6 +118,8 @@ describe('a peer with the keys', () => {
     ['a channel with a lower number than before', [open(5), open(3)], /channel 3 is opened out of turn/],
     ['an unknown record', [open(1), record(99, 1)], /a record of kind 99/],
     ['room that is taken back', [open(1), record(RecordKind.room, 1, u53(5))], /room that is taken back/],
+    ['a short part of a long frame', [open(1), part(1, 1023, 0)], /a part that is too short/],
+    ['an empty frame', [open(1), part(1, 0)], /a part that is too short/],
     ['malformed room', [open(1), record(RecordKind.room, 1, new Uint8Array(3))], /malformed room/],
     [
       'a long ticket',
@@ -145,6 +155,15 @@ describe('a peer with the keys', () => {
     scene.data(bodyOf([open(1)]));
     for (let time = 0; time < 200 && !scene.link.ended; time++) scene.data(bodyOf([part(1, 131_072, 0)]));
     expect(scene.violation).toBe(`a frame of more than ${LIMITS.frameBytes} bytes`);
+  });
+
+  test('leaves: whoever opens a channel just then is told, and does not wait for ever', () => {
+    const scene = new Scene();
+    scene.state(stateOf(LEAVES));
+    expect(scene.reason).toBe('its node has left');
+    expect(() => scene.link.open(Buffer.from('ticket'))).toThrow(
+      expect.objectContaining({ code: 'PeerGone', executed: 'no' }),
+    );
   });
 
   test('opens more channels than it may: the link ends', (context) => {

@@ -2,17 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
-const FOLDERS = ['/usr/sbin', '/sbin', '/usr/local/sbin', '/usr/bin', '/bin', '/opt/homebrew/sbin'];
-
-/** The path of a tool of e2fsprogs; undefined where it is not installed. */
-function toolPath(name: string): string | undefined {
-  return FOLDERS.map((folder) => join(folder, name)).find((path) => existsSync(path));
-}
+import { missingOf, programPath } from '../../../test/harness/programs.ts';
 
 /** The reason why tests with images are skipped; undefined where they can run. */
-export const missingTools =
-  toolPath('mke2fs') && toolPath('debugfs') && toolPath('e2fsck') ? undefined : 'e2fsprogs is not installed';
+export const missingTools = missingOf('mke2fs', 'debugfs', 'e2fsck');
 
 /**
  * What e2fsck says when it replays a journal and frees files without a name, and of trees of extents
@@ -36,7 +29,7 @@ export interface ToolResult {
 }
 
 export function run(name: string, args: readonly string[], input?: string): ToolResult {
-  const path = toolPath(name);
+  const path = programPath(name);
   if (path === undefined) throw new Error(`test: ${name} is not installed`);
   const environment = { ...process.env, MKE2FS_SKIP_PROGRESS: '1', LC_ALL: 'C' };
   const done = spawnSync(path, args, { input, maxBuffer: 1 << 28, env: environment });

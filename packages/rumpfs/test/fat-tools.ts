@@ -1,36 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ToolResult, Tree } from './e2fsprogs.ts';
-
-const FOLDERS = [
-  '/usr/sbin',
-  '/sbin',
-  '/usr/local/sbin',
-  '/usr/bin',
-  '/bin',
-  '/opt/homebrew/sbin',
-  '/opt/homebrew/bin',
-];
-
-function toolPath(name: string): string | undefined {
-  return FOLDERS.map((folder) => join(folder, name)).find((path) => existsSync(path));
-}
+import { missingOf, programPath } from '../../../test/harness/programs.ts';
 
 /** The reason why tests with images are skipped; undefined where they can run. */
-export const missingFatTools =
-  toolPath('mkfs.fat') && toolPath('fsck.fat') && toolPath('mcopy')
-    ? undefined
-    : 'dosfstools or mtools is not installed';
+export const missingFatTools = missingOf('mkfs.fat', 'fsck.fat', 'mcopy', 'mdir');
 
 /** An empty FAT: its size, and the arguments for mkfs.fat. */
 export interface FatForm {
@@ -116,7 +92,7 @@ export class FatWorkshop {
   }
 
   #run(name: string, args: readonly string[]): ToolResult {
-    const path = toolPath(name);
+    const path = programPath(name);
     if (path === undefined) throw new Error(`test: ${name} is not installed`);
     const environment = { ...process.env, LC_ALL: 'C.UTF-8', TZ: 'UTC', MTOOLS_SKIP_CHECK: '1' };
     const done = spawnSync(path, args, { maxBuffer: 1 << 28, env: environment });

@@ -1,31 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-} from 'node:fs';
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Vnode } from '../src/vnode/vnode.ts';
 import type { Mounted } from './mounting.ts';
-
-const FOLDERS = ['/usr/bin', '/usr/local/bin', '/bin', '/opt/homebrew/bin'];
-
-function toolPath(name: string): string | undefined {
-  return FOLDERS.map((folder) => join(folder, name)).find((path) => existsSync(path));
-}
+import { missingOf, programPath } from '../../../test/harness/programs.ts';
 
 /** The reason why tests with discs are skipped; undefined where they can run. */
-export const missingIsoTools =
-  toolPath('genisoimage') && toolPath('xorriso') ? undefined : 'genisoimage or xorriso is not installed';
-export const missingZisofs =
-  missingIsoTools ?? (toolPath('mkzftree') ? undefined : 'mkzftree is not installed');
+export const missingIsoTools = missingOf('genisoimage', 'xorriso');
+export const missingZisofs = missingOf('genisoimage', 'mkzftree');
 
 /** A directory for trees and discs that goes away with `dispose`. */
 export class IsoWorkshop {
@@ -55,7 +39,7 @@ export class IsoWorkshop {
   }
 
   run(name: string, args: readonly string[]): void {
-    const path = toolPath(name);
+    const path = programPath(name);
     if (path === undefined) throw new Error(`test: ${name} is not installed`);
     const done = spawnSync(path, args, { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C.UTF-8' } });
     if (done.status !== 0) throw new Error(`${name}: ${done.stdout}${done.stderr}`);

@@ -128,6 +128,17 @@ describe('in good times', () => {
     expect(b.node.linkTo(a.key)).toBeUndefined();
   });
 
+  test('a channel that could not be opened has carried no call, and its error says so', async () => {
+    const world = new BusWorld(9);
+    const [a, b] = [world.node(1), world.node(2, { accepts: () => 'no' })];
+    const notExecuted = expect.objectContaining({ code: 'PeerGone', executed: 'no' });
+    await expect(world.open(a, b)).rejects.toEqual(notExecuted);
+    const ticket = Buffer.from('ticket');
+    await expect(a.node.open(b.key, ticket, AbortSignal.abort())).rejects.toEqual(notExecuted);
+    a.node.close();
+    await expect(a.node.open(b.key, ticket)).rejects.toEqual(notExecuted);
+  });
+
   test('a reader that does not read is sent no more than a window, and holds up nobody else', async () => {
     const world = new BusWorld(8);
     const sleeps = [true, false];

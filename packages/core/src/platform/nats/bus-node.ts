@@ -146,7 +146,7 @@ export class BusNode {
 
   /** Leaves the bus: every link ends at both ends. The connection stays. */
   close(reason = 'this node has left the bus'): void {
-    this.#failure ??= new PeerGone(reason);
+    this.#failure ??= new PeerGone(reason, 'no');
     this.#unsubscribe();
     for (const peer of this.#peers.values()) {
       peer.link?.link.leave();
@@ -165,7 +165,7 @@ export class BusNode {
     const peer = this.#peer(key);
     if (!peer) return Promise.reject(new RpcError('LimitExceeded', 'too many nodes'));
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => waiter.reject(new RpcError('PeerGone', 'the attempt was given up'));
+      const onAbort = (): void => waiter.reject(new PeerGone('the attempt was given up', 'no'));
       const settled = (): void => {
         signal?.removeEventListener('abort', onAbort);
         peer.waiters.delete(waiter);
@@ -297,7 +297,7 @@ export class BusNode {
     const parties = this.#toward(peer.key);
     const reason = readRefusal(parties, bytes, attempt.hello, () => this.#mayVerify(peer));
     if (reason === undefined) return;
-    this.#giveUp(peer, new RpcError('PeerGone', `the node ${peer.key} refuses: ${reason}`));
+    this.#giveUp(peer, new PeerGone(`the node ${peer.key} refuses: ${reason}`, 'no'));
     this.#forgetIfIdle(peer);
   }
 
@@ -370,7 +370,7 @@ export class BusNode {
   #denied({ operation, subject }: BusDenial): void {
     const { cluster } = this.#parts;
     const what = operation === 'publish' ? 'publish to' : 'subscribe to';
-    const error = new RpcError('PeerGone', `the bus does not let ${this.publicKey} ${what} "${subject}"`);
+    const error = new PeerGone(`the bus does not let ${this.publicKey} ${what} "${subject}"`, 'no');
     if (operation === 'publish') {
       const peer = this.#peers.get(receiverOf(cluster, subject) ?? '');
       if (peer) this.#deny(peer, error);

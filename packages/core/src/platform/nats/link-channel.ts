@@ -5,15 +5,18 @@
  */
 import type { Carrier, SharedMemory } from '../../channel/carrier.ts';
 import { assert } from '../../errors.ts';
+import { Fifo } from '../../fifo.ts';
 import { LIMITS } from '../../limits.ts';
 import { SHARES_NONE } from '../../memory/shared-memory.ts';
 import { readU53, viewOf, writeU53 } from './datagram.ts';
-import { Fifo } from './fifo.ts';
 import { CLOSED_FLAG, LAST_PART, RecordKind, type LinkRecord, type RecordWriter } from './records.ts';
 
 const NO_MEMORY: SharedMemory = [];
 const ROOM_BYTES = 8;
-/** A part of a long frame that would be shorter than this waits for the next datagram. */
+/**
+ * Only the last part of a frame may be shorter than this. Each part that waits for the rest of its
+ * frame costs more memory than its bytes, so the peer must not choose how many there are.
+ */
 const PART_BYTES_MIN = 1024;
 
 const OVERRUN = 'the peer does not read: too much waits for it';
@@ -180,7 +183,10 @@ export class LinkChannel implements Carrier {
   }
 
   get #sendable(): boolean {
-    return this.#waiting.length > 0 && this.#sentBytes < this.#sendLimit;
+    const { first } = this.#waiting;
+    if (!first) return false;
+    const rest = first.frame.byteLength - first.written;
+    return this.#sendLimit - this.#sentBytes >= Math.min(rest, PART_BYTES_MIN);
   }
 
   /** Writes a part of the first frame; false if there is no room for it. */
@@ -235,6 +241,7 @@ export class LinkChannel implements Carrier {
 
   #takePart(bytes: Uint8Array, last: boolean): string | undefined {
     if (this.#over) return undefined;
+    if (bytes.byteLength < (last ? 1 : PART_BYTES_MIN)) return 'a part that is too short';
     this.#comeBytes += bytes.byteLength;
     if (this.#comeBytes > this.#toldLimit) return 'more than there is room for';
     this.#partBytes += bytes.byteLength;

@@ -3,6 +3,7 @@
  * whole, once, and bounded. It takes and gives sealed datagrams; the handshake that made its keys,
  * and the bus, are its owner's business. docs/cluster.md describes the protocol.
  */
+import { PeerGone } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { Arrivals } from './arrivals.ts';
 import type { BusClock } from './bus-clock.ts';
@@ -106,9 +107,11 @@ export class NodeLink {
 
   /**
    * Opens a channel for what the ticket says to the peer. Frames may be sent at once. Throws
-   * `LimitExceeded`.
+   * `LimitExceeded`, and `PeerGone` if the link has ended.
    */
   open(ticket: Uint8Array): LinkChannel {
+    // The link may have ended since somebody was told that it is up.
+    if (this.#ended) throw new PeerGone('the link to the node has ended', 'no');
     return this.#channels.open(ticket);
   }
 

@@ -3,8 +3,8 @@
  * again, and whether more may go. The bound of what is under way follows the peer's window, and is
  * halved when a datagram was lost for longer than answers take, as TCP does it.
  */
+import { Fifo } from '../../fifo.ts';
 import { LIMITS } from '../../limits.ts';
-import { Fifo } from './fifo.ts';
 
 const TIMEOUT_US_MIN = 200_000;
 const TIMEOUT_US_MAX = 5_000_000;

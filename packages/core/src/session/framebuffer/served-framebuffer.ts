@@ -118,8 +118,8 @@ export class ServedFramebuffer {
   /** A copy of the screen. */
   picture(): FramebufferPicture {
     const { width, height } = this.#mode;
-    // A slice is memory of our own, which the client does not change any more.
-    const pixels = Uint8Array.from(this.#memory.attach().subarray(0, pixelBytes({ width, height })));
+    // A copy is memory of our own, which the client does not change any more.
+    const pixels = new Uint8Array(this.#memory.attach().subarray(0, pixelBytes({ width, height })));
     return { width, height, pixels };
   }
 

@@ -64,7 +64,7 @@ export class InputClient {
   async take(): Promise<InputEvent[]> {
     const count = await this.#session.flush();
     // The server may write there while we read, so all of it is copied first.
-    const bytes = Uint8Array.from(this.#memory.attach().subarray(0, count * INPUT_EVENT_BYTES));
+    const bytes = new Uint8Array(this.#memory.attach().subarray(0, count * INPUT_EVENT_BYTES));
     const view = new DataView(bytes.buffer);
     const events: InputEvent[] = [];
     for (let at = 0; at + INPUT_EVENT_BYTES <= bytes.byteLength; at += INPUT_EVENT_BYTES) {

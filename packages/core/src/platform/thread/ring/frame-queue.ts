@@ -3,6 +3,7 @@
  * already.
  */
 import type { SharedMemory } from '../../../channel/carrier.ts';
+import { Fifo } from '../../../fifo.ts';
 
 /** A frame that waits. */
 export interface WaitingFrame {
@@ -16,21 +17,17 @@ export interface WaitingFrame {
   written: number;
 }
 
-/** Frames that were taken stay in the array until there are this many of them. */
-const COMPACT_AT = 256;
-
 /** A queue that knows its size in bytes. */
 export class FrameQueue {
-  #frames: WaitingFrame[] = [];
-  #taken = 0;
+  readonly #frames = new Fifo<WaitingFrame>();
   #bytes = 0;
 
   get first(): WaitingFrame | undefined {
-    return this.#frames[this.#taken];
+    return this.#frames.first;
   }
 
   get length(): number {
-    return this.#frames.length - this.#taken;
+    return this.#frames.length;
   }
 
   get bytes(): number {
@@ -44,17 +41,11 @@ export class FrameQueue {
 
   shift(): void {
     this.#bytes -= this.first?.frame.byteLength ?? 0;
-    this.#taken++;
-    if (this.#taken === this.#frames.length) this.clear();
-    else if (this.#taken >= COMPACT_AT && this.#taken * 2 >= this.#frames.length) {
-      this.#frames = this.#frames.slice(this.#taken);
-      this.#taken = 0;
-    }
+    this.#frames.shift();
   }
 
   clear(): void {
-    this.#frames = [];
-    this.#taken = 0;
+    this.#frames.clear();
     this.#bytes = 0;
   }
 }

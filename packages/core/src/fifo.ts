@@ -1,10 +1,11 @@
 /** A queue whose first element is taken without moving the others. */
 
-/** Elements that were taken stay in the array until there are this many of them. */
+/** The places of elements that were taken stay in the array until there are this many of them. */
 const COMPACT_AT = 256;
 
+/** A queue. What was taken out of it is kept by nobody here, however long it never runs dry. */
 export class Fifo<T> {
-  #items: T[] = [];
+  #items: (T | undefined)[] = [];
   #taken = 0;
 
   get length(): number {
@@ -20,13 +21,14 @@ export class Fifo<T> {
   }
 
   shift(): void {
+    if (this.length === 0) return;
+    this.#items[this.#taken] = undefined;
     this.#taken++;
-    if (this.#taken < COMPACT_AT || this.#taken * 2 < this.#items.length) {
-      if (this.#taken === this.#items.length) this.clear();
-      return;
+    if (this.length === 0) this.clear();
+    else if (this.#taken >= COMPACT_AT && this.#taken * 2 >= this.#items.length) {
+      this.#items = this.#items.slice(this.#taken);
+      this.#taken = 0;
     }
-    this.#items = this.#items.slice(this.#taken);
-    this.#taken = 0;
   }
 
   clear(): void {
