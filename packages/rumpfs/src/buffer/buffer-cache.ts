@@ -150,8 +150,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     const resident = this.peek(block);
     if (resident !== undefined) {
       resident.forgotten = false;
-      resident.verifiedAs = 0;
-      resident.seal = undefined;
+      resident.disown();
       return resident;
     }
     const buffer = this.#takeSlot();
@@ -353,8 +352,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   #install(block: number, buffer: BlockBuffer): void {
     assert(!this.#resident.has(block), 'one buffer a block');
     buffer.block = block;
-    buffer.verifiedAs = 0;
-    buffer.seal = undefined;
+    buffer.disown();
     this.#resident.set(block, buffer);
     this.#toClean(buffer);
   }
