@@ -1,7 +1,11 @@
+import { setImmediate } from 'node:timers/promises';
+import { deferred } from '@ginit/core/async';
 import { describe, expect, test } from 'vitest';
 import type { DirtyKind } from '../src/buffer/block-buffer.ts';
 import { BufferCache } from '../src/buffer/buffer-cache.ts';
+import type { MetadataLog } from '../src/buffer/metadata-log.ts';
 import { readRange, writeRange } from '../src/buffer/range-io.ts';
+import { WriteBack } from '../src/buffer/write-back.ts';
 import { MemoryHypercalls, type MemoryOptions, randomFrom } from './memory-hypercalls.ts';
 
 const BLOCK_SIZE = 1024;
@@ -179,6 +183,94 @@ describe('the buffer cache', () => {
     soil(cache, 7, 'structure');
     await cache.flush();
     expect(log).toEqual(['d9', 'sync', 's7', 's7']);
+  });
+
+  /** A log that writes down its commits, among the requests of the device. */
+  function logOf(log: string[], committed = true): MetadataLog {
+    return {
+      quiesce: () => Promise.resolve(),
+      begin: () => undefined,
+      commit: () => {
+        log.push('commit');
+        return Promise.resolve(committed);
+      },
+      abandon: () => log.push('abandon'),
+      placed: () => undefined,
+    };
+  }
+
+  test('a block that is given up while it is written gets no checksum of its former kind', async () => {
+    const { cache } = setUpLogged();
+    let seals = 0;
+    soil(cache, 7, 'structure');
+    const buffer = cache.peek(7);
+    if (buffer === undefined) throw new Error('test: no buffer');
+    cache.markDirty(buffer, 7, 'structure', () => (seals += 1));
+    const flushed = cache.flush();
+    while (!buffer.writing) await Promise.resolve();
+    cache.forget(7);
+    soil(cache, 7, 'structure');
+    expect(cache.peek(7)).toBe(buffer);
+    await flushed;
+    await cache.flush();
+    expect(seals).toBe(1);
+  });
+
+  test('a structure that a file has overwritten is checked again', () => {
+    const { cache } = setUpLogged();
+    soil(cache, 7, 'structure');
+    const buffer = cache.peek(7);
+    if (buffer === undefined) throw new Error('test: no buffer');
+    buffer.verifiedAs = 1;
+    cache.markDirty(buffer, 7, 'data');
+    expect(buffer.verifiedAs).toBe(0);
+  });
+
+  test('what a transaction of the log has made durable needs no sync of the device', async () => {
+    const { cache, log } = setUpLogged();
+    cache.log = logOf(log);
+    soil(cache, 7, 'structure');
+    soil(cache, 9, 'data');
+    await cache.flushDurably();
+    expect(log).toEqual(['d9', 'commit', 's7']);
+    cache.log = logOf(log, false);
+    soil(cache, 9, 'data');
+    await cache.flushDurably();
+    expect(log.slice(3), 'an empty transaction').toEqual(['d9', 'commit', 'sync']);
+  });
+
+  test('a commit waits for data that is being written to make room, and fails with it', async () => {
+    for (const fails of [false, true]) {
+      const { cache, log } = setUpLogged();
+      const held = deferred<void>();
+      const { write } = cache.bio;
+      const bio = {
+        ...cache.bio,
+        write: async (sector: number, from: Uint8Array) => {
+          if (sector === 18) await held.promise;
+          if (sector === 18 && fails) throw new Error('gone');
+          await write(sector, from);
+        },
+      };
+      const hypercalls = Object.assign(new MemoryHypercalls(new Uint8Array(BLOCK_SIZE)), { bio });
+      const slow = new BufferCache(hypercalls, BLOCK_SIZE, 512 * BLOCK_SIZE);
+      slow.log = logOf(log);
+      const writeBack = new WriteBack(slow, hypercalls);
+      soil(slow, 9, 'data');
+      const relief = writeBack.relieve();
+      soil(slow, 7, 'structure');
+      const flushed = writeBack.flush().then(
+        () => 'written',
+        () => 'failed',
+      );
+      await setImmediate();
+      expect(log).toEqual([]);
+      held.resolve();
+      expect(await relief).toBe(!fails);
+      expect(await flushed).toBe(fails ? 'failed' : 'written');
+      expect(log).toEqual(fails ? ['abandon'] : ['d9', 'commit', 's7']);
+      expect(slow.dirtyCount).toBe(fails ? 2 : 0);
+    }
   });
 
   test('a name that must wait for another is written behind it, however long the chain is', async () => {

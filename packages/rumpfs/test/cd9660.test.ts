@@ -59,6 +59,15 @@ describe.skipIf(missingIsoTools)(`cd9660 reads discs ${missingIsoTools ?? ''}`, 
     await fs.end();
   });
 
+  test('the parts of a link that are longer than a field, which ends within a character', async () => {
+    const links = workshop.tree();
+    for (const [index, target] of ['é'.repeat(125), `x${'é'.repeat(125)}/../${'日'.repeat(80)}`].entries())
+      symlinkSync(target, join(links, `link${index}`));
+    const fs = await start(workshop.xorriso(['-R'], links));
+    expect(await expectSameTree(fs, links, { unix: true })).toBe(2);
+    await fs.end();
+  });
+
   test('Joliet, which cuts names after 64 characters', async () => {
     const names = workshop.tree();
     const long = `${'n'.repeat(60)}.text`;

@@ -100,6 +100,7 @@ async function compareNode(fs: Mounted, vnode: Vnode, path: string, how: Differe
   if (stat.isDirectory()) return compareDirectory(fs, vnode, path, how);
   if (stat.isSymbolicLink()) {
     expect(await fs.mount.readLink(vnode), path).toBe(readlinkSync(path));
+    expect(attributes.sizeBytes, path).toBe(stat.size);
     return 0;
   }
   const bytes = new Uint8Array(attributes.sizeBytes);

@@ -6,7 +6,7 @@ import { checkFileSystem, mountFileSystem } from '../src/file-systems.ts';
 import { exerciseImage } from './exercise.ts';
 import { FatWorkshop, missingFatTools } from './fat-tools.ts';
 import { MemoryHypercalls, randomFrom } from './memory-hypercalls.ts';
-import { Mounted, pattern } from './mounting.ts';
+import { Mounted, pattern, same } from './mounting.ts';
 
 const workshop = new FatWorkshop();
 afterAll(() => workshop.dispose());
@@ -106,6 +106,60 @@ describe.skipIf(missingFatTools)(`FATs that lie ${missingFatTools ?? ''}`, () =>
     await expect(
       short.with('/file', (vnode) => short.mount.read(vnode, 60_000, new Uint8Array(10))),
     ).rejects.toThrow(/2147483647 bytes, but only \d+ clusters/);
+  });
+
+  test('a file that begins at a cluster there is not is removed, and nothing else is changed', async () => {
+    const image16 = workshop.make(
+      { sizeBytes: 3 << 20, args: ['-F', '16', '-s', '1', '-r', '64'] },
+      { file: pattern(30_000), other: pattern(200_000) },
+    );
+    const view16 = new DataView(image16.buffer);
+    const fatSectors = view16.getUint16(22, true);
+    const root = (view16.getUint16(14, true) + 2 * fatSectors) * 512;
+    const entries = (root - view16.getUint16(14, true) * 512) / 2;
+    const data = root + 64 * 32;
+    for (let at = root; at < data; at += 32) {
+      if (String.fromCharCode(...image16.subarray(at, at + 4)) !== 'FILE') continue;
+      // Where the entry of that cluster would be in the FAT is the data of the other file.
+      view16.setUint16(at + 26, entries + (64 * 32 + 40_000) / 2, true);
+    }
+    const fs = await start(image16);
+    await fs.unlink('/file');
+    await fs.mount.sync();
+    expect(same(await fs.contents('/other'), pattern(200_000))).toBe(true);
+    expect(fs.hypercalls.lines.join()).toMatch(/cluster \d+ is none of the \d+ clusters/);
+    await fs.end();
+    const again = await start(fs.hypercalls.bytes);
+    expect(same(await again.contents('/other'), pattern(200_000))).toBe(true);
+  });
+
+  test('a directory that cannot be made, because the device fails, is not there', async () => {
+    let broken = false;
+    const isRoot = (sector: number): boolean =>
+      sector >= rootStart / 512 && sector < (rootStart + 64 * 32) / 512;
+    const fs = await Mounted.start(
+      image.slice(),
+      {
+        memoryBytes: 32 << 10,
+        fault: (operation, sector) =>
+          broken && operation === 'read' && isRoot(sector) ? 'bad sector' : undefined,
+      },
+      true,
+      'msdos',
+    );
+    await fs.with('/directory', async (directory) => {
+      await fs.mkdir('/directory/first');
+      await fs.mount.sync();
+      await fs.with('/file', async (file) => {
+        // The blocks of the root directory leave the cache.
+        for (let at = 0; at < 30_000; at += 512) await fs.mount.read(file, at, new Uint8Array(512));
+      });
+      broken = true;
+      await expect(fs.mount.createDirectory(directory, 'new')).rejects.toMatchObject({ code: 'InputOutput' });
+      broken = false;
+    });
+    const { findings } = await checkFileSystem(new MemoryHypercalls(await fs.end()).bio, 'msdos');
+    expect(findings.filter(({ kind }) => kind === 'damage')).toEqual([]);
   });
 
   test('our checker names what is wrong, of each kind', async () => {

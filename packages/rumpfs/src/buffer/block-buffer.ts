@@ -45,4 +45,10 @@ export class BlockBuffer {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
+
+  /** Forgets what the owner of the former content has said of it. */
+  disown(): void {
+    this.verifiedAs = 0;
+    this.seal = undefined;
+  }
 }

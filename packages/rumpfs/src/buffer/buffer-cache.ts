@@ -150,7 +150,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     const resident = this.peek(block);
     if (resident !== undefined) {
       resident.forgotten = false;
-      resident.verifiedAs = 0;
+      resident.disown();
       return resident;
     }
     const buffer = this.#takeSlot();
@@ -175,6 +175,8 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
     // A log makes all changes of a transaction durable at once, so it needs no order of names.
     const dirty = kind === 'name' && this.log !== undefined ? 'structure' : kind;
     buffer.dirty = dirty;
+    // A file may have a structure's block on a damaged device; the structure is then checked again.
+    if (kind === 'data') buffer.verifiedAs = 0;
     if (seal !== undefined) buffer.seal = seal;
     this.#lists.putFirst(buffer.slot, LIST_DIRTY[dirty]);
     if (this.dirtyCount > this.#buffersMax / 2 || this.orderedCount > this.#orderedMax / 2)
@@ -250,14 +252,16 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
    * Writes back everything dirty and returns when it is on the device (not yet durable). Rejects
    * `InputOutput`.
    */
-  flush(): Promise<void> {
-    return this.#writeBack.flush();
+  async flush(): Promise<void> {
+    await this.#writeBack.flush();
   }
 
-  /** `flush`, and then `barrier`. Rejects with `InputOutput`. */
+  /**
+   * Writes back everything dirty and makes it durable: by a `barrier`, unless a transaction of the
+   * log has done so already. Rejects with `InputOutput`.
+   */
   async flushDurably(): Promise<void> {
-    await this.flush();
-    await this.barrier();
+    if (!(await this.#writeBack.flush())) await this.barrier();
   }
 
   /** Makes all acknowledged writes durable. Rejects with `InputOutput`. */
@@ -348,8 +352,7 @@ export class BufferCache implements DirtyBuffers, BypassedCache {
   #install(block: number, buffer: BlockBuffer): void {
     assert(!this.#resident.has(block), 'one buffer a block');
     buffer.block = block;
-    buffer.verifiedAs = 0;
-    buffer.seal = undefined;
+    buffer.disown();
     this.#resident.set(block, buffer);
     this.#toClean(buffer);
   }

@@ -29,9 +29,10 @@ export interface MetadataLog {
   begin(blocks: readonly LoggedBlock[]): void;
   /**
    * Makes the transaction durable, with everything that the device has acknowledged before. Rejects
-   * with `InputOutput`; then the blocks belong to no transaction any more.
+   * with `InputOutput`; then the blocks belong to no transaction any more. Resolves to false, and
+   * has made nothing durable, where the transaction is empty.
    */
-  commit(): Promise<void>;
+  commit(): Promise<boolean>;
   /** Gives the transaction up before it was committed. */
   abandon(): void;
   /** Says that the blocks of the last transaction were written at their own places. */

@@ -52,6 +52,13 @@ interface Failure {
   first: string;
 }
 
+/** The outcome of a pass. */
+interface Outcome {
+  readonly failure: Failure;
+  /** Whether the pass has made everything durable that was dirty when it began. */
+  readonly durable: boolean;
+}
+
 /**
  * Blocks as they were when the pass began, in ascending order; the buffers may have changed since.
  */
@@ -85,6 +92,8 @@ export class WriteBack {
   readonly #onePass = new Mutex(WAITERS);
   #background: Promise<void> | undefined = undefined;
   #relief: Promise<boolean> | undefined = undefined;
+  /** The failures of the pass that is running. */
+  #passFailure: Failure | undefined = undefined;
   #failing = false;
   /** Blocks of the last transaction of the log that could not be written at their own places. */
   #unplaced: readonly LoggedBlock[] = [];
@@ -110,14 +119,15 @@ export class WriteBack {
   }
 
   /**
-   * Writes everything that is dirty now. Rejects with `InputOutput` when some of it could not be
-   * written.
+   * Writes everything that is dirty now. Resolves to whether all of it is durable already, by a
+   * transaction of the log. Rejects with `InputOutput` when some of it could not be written.
    */
-  async flush(): Promise<void> {
-    const failure = await this.#pass();
+  async flush(): Promise<boolean> {
+    const { failure, durable } = await this.#pass();
     if (failure.blocks > 0) {
       throw new FsError('InputOutput', `${failure.blocks} blocks cannot be written; first ${failure.first}`);
     }
+    return durable;
   }
 
   /**
@@ -134,13 +144,15 @@ export class WriteBack {
     const count = this.#cache.takeDirty('data').length;
     await this.#writeData(failure);
     this.#relief = undefined;
+    // A pass that is running relies on the blocks that were taken from it.
+    if (failure.blocks > 0 && this.#passFailure !== undefined) addFailure(this.#passFailure, failure);
     this.#cache.passEnded();
     return count > failure.blocks;
   }
 
   async #runInBackground(): Promise<void> {
     const failedBefore = this.#failing;
-    const failure = await this.#pass();
+    const { failure } = await this.#pass();
     this.#background = undefined;
     if (failure.blocks > 0 && !failedBefore) {
       this.#hypercalls.console(`${failure.blocks} blocks cannot be written; first ${failure.first}`);
@@ -148,19 +160,22 @@ export class WriteBack {
     this.#cache.passEnded();
   }
 
-  async #pass(): Promise<Failure> {
+  async #pass(): Promise<Outcome> {
     await this.#onePass.acquire();
     const failure: Failure = { blocks: 0, first: '' };
+    let durable = false;
+    this.#passFailure = failure;
     try {
       const { log } = this.#cache;
       if (log === undefined) await this.#passInOrder(failure);
-      else await this.#passWithLog(log, failure);
+      else durable = await this.#passWithLog(log, failure);
       this.#failing = failure.blocks > 0;
     } finally {
+      this.#passFailure = undefined;
       this.#onePass.release();
       this.#cache.passEnded();
     }
-    return failure;
+    return { failure, durable };
   }
 
   async #passInOrder(failure: Failure): Promise<void> {
@@ -184,11 +199,12 @@ export class WriteBack {
 
   /**
    * Data goes first, also while operations under way end. Then the structures, as they are when
-   * none is under way, become one transaction of the log, and are written at their places.
+   * none is under way, become one transaction of the log, and are written at their places. The
+   * result is whether the log has made all of it durable.
    */
-  async #passWithLog(log: MetadataLog, failure: Failure): Promise<void> {
+  async #passWithLog(log: MetadataLog, failure: Failure): Promise<boolean> {
     await this.#writeData(failure);
-    if (!(await this.#writeBlocks(this.#unplaced, failure))) return;
+    if (!(await this.#writeBlocks(this.#unplaced, failure))) return false;
     if (this.#unplaced.length > 0) log.placed();
     this.#unplaced = [];
     await log.quiesce();
@@ -199,30 +215,32 @@ export class WriteBack {
     const blocks = [...own, ...this.#blocksOf(structures)];
     log.begin(blocks);
     await this.#writeData(failure);
+    // Data that is being written beside this pass belongs to the transaction as well.
+    await this.#relief;
     await direct;
-    const committed = failure.blocks === 0 ? await this.#commit(log, failure) : false;
-    if (!committed) {
+    const committed = failure.blocks === 0 ? await this.#commit(log, failure) : undefined;
+    if (committed === undefined) {
       if (failure.blocks === 0) failure.first = 'the journal';
       log.abandon();
       this.#cache.own?.written(false);
       this.#leave(structures, failure);
-      return;
+      return false;
     }
     const placed = await this.#writeBlocks(own, failure);
     this.#cache.own?.written(true);
     await this.#writeCopies(structures, failure);
     if (placed && failure.blocks === 0) log.placed();
     else this.#unplaced = blocks;
+    return committed;
   }
 
-  async #commit(log: MetadataLog, failure: Failure): Promise<boolean> {
+  /** Commits, and resolves to what the log says of it; undefined where it cannot. */
+  async #commit(log: MetadataLog, failure: Failure): Promise<boolean | undefined> {
     try {
-      await log.commit();
-      return true;
+      return await log.commit();
     } catch (error) {
-      failure.blocks += 1;
-      failure.first = messageOf(error);
-      return false;
+      addFailure(failure, { blocks: 1, first: messageOf(error) });
+      return undefined;
     }
   }
 
@@ -383,4 +401,9 @@ export class WriteBack {
     }
     for (const buffer of run) this.#cache.endWrite(buffer, kind, done);
   }
+}
+
+function addFailure(failure: Failure, { blocks, first }: Failure): void {
+  if (failure.blocks === 0) failure.first = first;
+  failure.blocks += blocks;
 }

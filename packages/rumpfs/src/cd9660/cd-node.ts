@@ -1,4 +1,5 @@
 import { settleAll } from '@ginit/core/async';
+import { bytesOfText } from '@ginit/core/file_system';
 import { readRange } from '../buffer/range-io.ts';
 import { ReadAhead } from '../buffer/read-ahead.ts';
 import { FsError } from '../errors.ts';
@@ -202,7 +203,7 @@ export class CdNode implements FileSystemNode {
 
   /** The size as it is read. */
   get #sizeBytes(): number {
-    if (this.type === 'symlink') return this.#loaded.use.target?.length ?? 0;
+    if (this.type === 'symlink') return bytesOfText(this.#loaded.use.target ?? '')?.length ?? 0;
     return this.#packed?.sizeBytes ?? this.#storedBytes;
   }
 

@@ -12,6 +12,8 @@ import { shortTime } from './record.ts';
 const CONTINUATIONS_MAX = 64;
 const NAME_BYTES_MAX = 1024;
 const TARGET_BYTES_MAX = 4096;
+const DOT = 0x2e;
+const SLASH = 0x2f;
 
 const TYPE_OF_MODE: Readonly<Record<number, NodeType>> = {
   1: 'fifo',
@@ -72,7 +74,7 @@ class Collector {
   readonly #disc: Disc;
   readonly #owner: string;
   #name: number[] = [];
-  #target = '';
+  #target: number[] = [];
   #targetOpen = false;
 
   constructor(disc: Disc, owner: string) {
@@ -100,7 +102,7 @@ class Collector {
 
   end(): SystemUse {
     if (this.#name.length > 0) this.use.name = textOfBytes(Uint8Array.from(this.#name));
-    if (this.#target !== '') this.use.target = this.#target;
+    if (this.#target.length > 0) this.use.target = textOfBytes(Uint8Array.from(this.#target));
     return this.use;
   }
 
@@ -163,17 +165,15 @@ class Collector {
     for (let at = 5; at + 2 <= bytes.length; ) {
       const flags = bytes[at] ?? 0;
       const length = bytes[at + 1] ?? 0;
-      const text =
-        (flags & 2) !== 0
-          ? '.'
-          : (flags & 4) !== 0
-            ? '..'
-            : textOfBytes(bytes.slice(at + 2, at + 2 + length));
+      // A component may be cut within a character, so only the whole is made a text.
+      const component =
+        (flags & 2) !== 0 ? [DOT] : (flags & 4) !== 0 ? [DOT, DOT] : bytes.subarray(at + 2, at + 2 + length);
       if ((flags & 8) !== 0) {
-        this.#target = '/';
+        this.#target = [SLASH];
       } else {
-        const separator = this.#target === '' || this.#targetOpen || this.#target.endsWith('/') ? '' : '/';
-        this.#target += separator + text;
+        const joined = this.#target.length === 0 || this.#targetOpen || this.#target.at(-1) === SLASH;
+        if (!joined) this.#target.push(SLASH);
+        this.#target.push(...component);
       }
       this.#targetOpen = (flags & 1) !== 0;
       if (this.#target.length > TARGET_BYTES_MAX)

@@ -1,3 +1,4 @@
+import { ReadAhead, type ReadAheadRequest } from '../buffer/read-ahead.ts';
 import { FsError } from '../errors.ts';
 import type {
   AttributeChange,
@@ -20,7 +21,7 @@ import { loadInode, storeInode } from './inode-table.ts';
 import { DIRECTORY_LINKS_MIN, requireRoomForDirectory } from './link-counts.ts';
 import type { OpenInode } from './open-inode.ts';
 import type { Parts } from './parts.ts';
-import { ReadAhead } from './read-ahead.ts';
+import { prefetchFile } from './prefetch-file.ts';
 import { readSymlink, requireTargetFits, writeSymlink } from './symlink.ts';
 
 /** With a journal a long write is done in pieces, each of which is one change. */
@@ -35,11 +36,13 @@ export class ExtNode implements FileSystemNode {
   /** Used by the other nodes of the mount. */
   readonly open: OpenInode;
   readonly #readAhead = new ReadAhead();
+  readonly #prefetch: ReadAheadRequest;
 
   constructor(parts: Parts, inode: Inode) {
     this.id = inode.id;
     this.type = inode.type;
     this.open = { parts, inode, directory: new Directory(parts, inode) };
+    this.#prefetch = prefetchFile(parts.volume, inode);
   }
 
   get links(): number {
@@ -82,7 +85,7 @@ export class ExtNode implements FileSystemNode {
   async read(offset: number, into: Uint8Array): Promise<number> {
     const { inode, parts } = this.open;
     const length = await readFile(parts.volume, inode, offset, into);
-    this.#readAhead.advance(parts.volume, inode, offset, length);
+    this.#readAhead.advance(parts.volume.cache, inode.sizeBytes, offset, length, this.#prefetch);
     return length;
   }
 

@@ -112,9 +112,9 @@ export class Journal implements MetadataLog {
     this.#unplaced = false;
   }
 
-  async commit(): Promise<void> {
+  async commit(): Promise<boolean> {
     const { blocks, revoked } = this.#transaction ?? { blocks: [], revoked: [] };
-    if (blocks.length === 0 && revoked.length === 0) return;
+    if (blocks.length === 0 && revoked.length === 0) return false;
     const needed = this.#blocksFor(blocks.length, revoked.length);
     if (needed > this.#capacity)
       throw new FsError('InputOutput', `a transaction of ${needed} blocks does not fit into the journal`);
@@ -130,6 +130,7 @@ export class Journal implements MetadataLog {
     this.#unplaced = true;
     this.#sequence = (this.#sequence + 1) >>> 0;
     this.#transaction = undefined;
+    return true;
   }
 
   /** Leaves an empty journal. Every transaction must have been brought to its place. */

@@ -45,10 +45,9 @@ export async function createNode(
       fields.firstCluster = run.cluster;
       await writeEmptyCluster(volume, run.cluster, dots(volume, fields, parent));
     }
-    const { slot, position } = await directory.insert(firstSlot, names, fields);
-    const node = nodes.adopt({ parent, slot, position }, fields);
     await touch(volume, parent, nowMs);
-    return node;
+    const { slot, position } = await directory.insert(firstSlot, names, fields);
+    return nodes.adopt({ parent, slot, position }, fields);
   } catch (error) {
     volume.depart(run.count > 0 ? run.cluster : 0, 1);
     throw error;
@@ -65,9 +64,9 @@ export async function removeNode(
 ): Promise<void> {
   if (target.isDirectory) await requireEmpty(target, name);
   await volume.begin();
+  await touch(volume, parent, nowMs);
   await directoryOf(parent).remove(await entryOf(volume, parent, target));
   nodes.unlink(target);
-  await touch(volume, parent, nowMs);
 }
 
 /** A move of a node to another name; `replaced` is the node that has that name so far. */
@@ -88,6 +87,8 @@ export async function moveNode({ volume, nodes }: Names, move: Move, nowMs: numb
   if (replaced === undefined) requireName(move.toName.text);
   if (replaced?.isDirectory === true) await requireEmpty(replaced, move.toName);
   await volume.begin();
+  await touch(volume, from, nowMs);
+  if (from !== to) await touch(volume, to, nowMs);
   const old = await entryOf(volume, from, source);
   const target = directoryOf(to);
   let slot: number;
@@ -108,8 +109,6 @@ export async function moveNode({ volume, nodes }: Names, move: Move, nowMs: numb
   await directoryOf(from).remove(old);
   nodes.move(source, { parent: to, slot, position });
   if (source.isDirectory && from !== to) await setParent(source, to, nodes.root);
-  await touch(volume, from, nowMs);
-  if (from !== to) await touch(volume, to, nowMs);
 }
 
 /**
@@ -141,7 +140,10 @@ export async function storeNode(node: NodeState): Promise<void> {
   if (place !== undefined) await directoryOf(place.parent).store(place.slot, node.fields);
 }
 
-/** Marks a directory as changed. */
+/**
+ * Marks a directory as changed. It comes before the change itself, so that a device that fails here
+ * does not leave a change that was reported as failed.
+ */
 async function touch(volume: Volume, directory: NodeState, nowMs: number): Promise<void> {
   const { date, time } = toDosTime(nowMs, volume.zone);
   directory.fields.modified = { date, time };

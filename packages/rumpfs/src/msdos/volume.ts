@@ -213,6 +213,7 @@ export class Volume {
   /** Frees a chain. One that leads to a cluster that is free already ends there, so circles end. */
   async #freeChain(first: number): Promise<void> {
     const { fat, layout, cache } = this;
+    this.requireCluster(first, 'a file that was removed');
     for (let cluster = first; ; ) {
       const next = fat.get(cluster);
       if (next === FAT_MISSING) {
