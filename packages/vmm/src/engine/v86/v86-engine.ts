@@ -231,7 +231,7 @@ class V86Engine implements EmbeddedEngine {
     // A reset has put the processor at the beginning of the firmware.
     if (!image) return;
     if (this.display) this.#setUpScreen();
-    // A BIOS has this done. Without it Linux expects codes of set 2, and v86 only has those of set 1.
+    // A BIOS does this. Without it Linux expects codes of set 2, and v86 has those of set 1 only.
     cpu.devices.ps2.command_register |= KEYBOARD_TRANSLATES;
     const acpi = acpiTables({ powerPort: POWER_PORT, powerInterrupt: POWER_INTERRUPT, slots: SLOTS });
     for (const part of [...image.parts, { address: ACPI_TABLES_AT, bytes: acpi }]) {
