@@ -26,8 +26,8 @@ const SUPERBLOCK_OFFSET = 1024;
 const MULTIPLE_MOUNT_MAGIC = 0x004d_4d50;
 
 /**
- * Checks what is on a device. Rejects with `NoFileSystem`, with `Corrupt` where the superblock makes
- * no sense, with `NotSupported` for unknown features, or with `InputOutput`.
+ * Checks what is on a device. Rejects with `NoFileSystem`, with `Corrupt` where the superblock
+ * makes no sense, with `NotSupported` for unknown features, or with `InputOutput`.
  */
 export async function checkExt(bio: BlockIo): Promise<CheckReport> {
   const found = new Findings();

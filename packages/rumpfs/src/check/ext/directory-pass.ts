@@ -8,6 +8,7 @@ import { castagnoli } from '../crc.ts';
 import { attributesInInode } from './attributes.ts';
 import { type Context, inodeAt, ROOT } from './context.ts';
 import { viewOf } from './disk.ts';
+import type { Entry } from './entry.ts';
 import { HashTree } from './hash-tree.ts';
 import { FLAG, type Inode } from './inode.ts';
 
@@ -15,14 +16,6 @@ const TAIL_BYTES = 12;
 const TAIL_TYPE = 0xde;
 /** Names of one directory that are kept to find two that are the same. */
 const NAMES_MAX = 4_000_000;
-
-/** A record of a directory. */
-export interface Entry {
-  readonly at: number;
-  readonly inode: number;
-  readonly type: number;
-  readonly name: Uint8Array;
-}
 
 /** What is known of the tree when all directories were read. */
 export interface Parents {

@@ -28,7 +28,9 @@ export class Disk {
     this.#logged = logged;
   }
 
-  /** The bytes of a block, not to be changed. Undefined, with a finding, where it cannot be read. */
+  /**
+   * The bytes of a block, not to be changed. Undefined, with a finding, where it cannot be read.
+   */
   async block(number: number, what: string): Promise<Uint8Array | undefined> {
     const logged = this.#logged.get(number);
     try {

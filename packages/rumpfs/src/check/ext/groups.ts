@@ -94,7 +94,9 @@ interface Extent {
   readonly what: string;
 }
 
-/** Claims the blocks of all structures. False where they make no sense, and a walk would neither. */
+/**
+ * Claims the blocks of all structures. False where they make no sense, and a walk would neither.
+ */
 export function claimStructures(
   disk: Disk,
   geometry: Geometry,

@@ -6,8 +6,8 @@
  */
 import { castagnoli } from '../crc.ts';
 import type { Context } from './context.ts';
-import type { Entry } from './directory-pass.ts';
 import { viewOf } from './disk.ts';
+import type { Entry } from './entry.ts';
 import { FLAG, type Inode } from './inode.ts';
 import { hashOf } from './name-hash.ts';
 

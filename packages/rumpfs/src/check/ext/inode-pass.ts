@@ -261,8 +261,8 @@ export async function eachInode(context: Context, visit: (inode: Inode) => Promi
 }
 
 /**
- * The inode that keeps blocks for more descriptors: a block of pointers to those in group 0, each of
- * which is a block of pointers to those that belong with it in the groups with copies.
+ * The inode that keeps blocks for more descriptors: a block of pointers to those in group 0, each
+ * of which is a block of pointers to those that belong with it in the groups with copies.
  */
 async function checkResizeInode(context: Context, inode: Inode): Promise<void> {
   const { geometry, disk, found } = context;
