@@ -13,6 +13,7 @@ export const ORACLES = {
   fio: ['fio'],
   gdisk: ['sgdisk'],
   genisoimage: ['genisoimage', 'mkzftree'],
+  iproute2: ['ip'],
   'libnbd-bin': ['nbdinfo', 'nbdcopy'],
   'libxml2-utils': ['xmllint'],
   mtools: ['mcopy', 'mdir'],

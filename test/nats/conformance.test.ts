@@ -1,0 +1,46 @@
+/**
+ * The conformance tests once more, with a real nats-server in the place of the simulated bus: what
+ * they show of carriers over a bus is shown of this one.
+ */
+import { afterAll, test } from 'vitest';
+import { BusNode, type BusNodeOwner, NatsBus, SystemClock } from '@ginit/core/nats';
+import { closeBus, type Parties, useBus } from '../../packages/core/test/bus-carriers.ts';
+import { leftOut } from '../harness/long.ts';
+import { NatsServer, noNatsServer } from '../harness/nats-server.ts';
+import { CLUSTER, newIdentity } from './bus-nodes.ts';
+
+const SUITES = import.meta.glob<unknown>([
+  '../conformance/{calls,death,donations,large-messages,leaks,object-quota,rom,root,sessions}.test.ts',
+  '../../packages/core/test/executed.test.ts',
+]);
+
+let server: NatsServer | undefined;
+const buses: NatsBus[] = [];
+const ids = [newIdentity(), newIdentity()] as const;
+
+async function parties(owner: BusNodeOwner): Promise<Parties> {
+  server ??= await NatsServer.start(
+    CLUSTER,
+    ids.map(({ publicKey }) => publicKey),
+  );
+  const node = async (identity: (typeof ids)[number]): Promise<BusNode> => {
+    const complain = (text: string): void => console.error(text);
+    const bus = await NatsBus.connect({ servers: [server?.url ?? ''], identity, complain });
+    buses.push(bus);
+    return new BusNode({ bus, cluster: CLUSTER, identity, clock: new SystemClock(), owner });
+  };
+  return { first: await node(ids[0]), second: await node(ids[1]) };
+}
+
+afterAll(async () => {
+  closeBus();
+  for (const bus of buses) bus.close();
+  await server?.[Symbol.asyncDispose]();
+});
+
+const skipped = noNatsServer ?? (leftOut(true) ? 'long: npm run test:long' : undefined);
+if (skipped !== undefined) test.skip(`the conformance tests on a real nats-server (${skipped})`, () => {});
+else {
+  useBus(parties);
+  for (const load of Object.values(SUITES)) await load();
+}
