@@ -236,7 +236,7 @@ class V86Engine implements EmbeddedEngine {
     // A BIOS does so, too; without it Linux takes the cables for switched off.
     const ide = cpu.devices.ide && cpu.devices.pci.device_spaces[IDE.id];
     if (ide) ide[IDE.timingWord] = IDE.bothEnabled;
-    // A BIOS does this, too. Without it Linux expects codes of set 2, and v86 has those of set 1 only.
+    // A BIOS does this. Without it Linux expects codes of set 2, and v86 has those of set 1 only.
     cpu.devices.ps2.command_register |= KEYBOARD_TRANSLATES;
     const acpi = acpiTables({ powerPort: POWER_PORT, powerInterrupt: POWER_INTERRUPT, slots: SLOTS });
     for (const part of [...image.parts, { address: ACPI_TABLES_AT, bytes: acpi }]) {
