@@ -33,7 +33,7 @@ for (const version of [1, 2] as const) {
   describe.skipIf(missingMakefs)(`UFS${version} that lies ${missingMakefs ?? ''}`, () => {
     const form = { ...ffsForm(version, version === 1 ? 'be' : 'le', 4096), size: '6m' };
     const little = form.order === 'le';
-    let image = new Uint8Array(0);
+    let image: Uint8Array = new Uint8Array(0);
     let view = new DataView(image.buffer);
 
     beforeAll(() => {

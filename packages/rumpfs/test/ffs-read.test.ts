@@ -49,7 +49,7 @@ describe.skipIf(missingMakefs)(`FFS read ${missingMakefs ?? ''}`, () => {
   });
 
   describe('the superblock', () => {
-    let image = new Uint8Array(0);
+    let image: Uint8Array = new Uint8Array(0);
     beforeAll(() => {
       const folder = workshop.tree();
       fillFolder(folder, ffsForm(2, 'le', 8192));
