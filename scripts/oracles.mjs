@@ -13,9 +13,14 @@ export const ORACLES = {
   fio: ['fio'],
   gdisk: ['sgdisk'],
   genisoimage: ['genisoimage', 'mkzftree'],
+<<<<<<< HEAD
   iproute2: ['ip'],
+=======
+  'grub-common': ['grub-fstest'],
+>>>>>>> main
   'libnbd-bin': ['nbdinfo', 'nbdcopy'],
   'libxml2-utils': ['xmllint'],
+  makefs: ['makefs'],
   mtools: ['mcopy', 'mdir'],
   'nats-server': ['nats-server'],
   nbdkit: ['nbdkit'],
@@ -25,6 +30,7 @@ export const ORACLES = {
   parted: ['parted'],
   'python3-libnbd': ['nbdsh'],
   'qemu-utils': ['qemu-img', 'qemu-io', 'qemu-nbd'],
+  sleuthkit: ['fls', 'icat', 'fsstat'],
   xorriso: ['xorriso'],
   zstd: ['zstd'],
 };
