@@ -13,11 +13,8 @@ export const ORACLES = {
   fio: ['fio'],
   gdisk: ['sgdisk'],
   genisoimage: ['genisoimage', 'mkzftree'],
-<<<<<<< HEAD
-  iproute2: ['ip'],
-=======
   'grub-common': ['grub-fstest'],
->>>>>>> main
+  iproute2: ['ip'],
   'libnbd-bin': ['nbdinfo', 'nbdcopy'],
   'libxml2-utils': ['xmllint'],
   makefs: ['makefs'],

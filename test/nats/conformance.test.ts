@@ -2,7 +2,7 @@
  * The conformance tests once more, with a real nats-server in the place of the simulated bus: what
  * they show of carriers over a bus is shown of this one.
  */
-import { afterAll, test } from 'vitest';
+import { afterAll, describe, test } from 'vitest';
 import { BusNode, type BusNodeOwner, NatsBus, SystemClock } from '@ginit/core/nats';
 import { closeBus, type Parties, useBus } from '../../packages/core/test/bus-carriers.ts';
 import { leftOut } from '../harness/long.ts';
@@ -10,18 +10,18 @@ import { NatsServer, noNatsServer } from '../harness/nats-server.ts';
 import { CLUSTER, newIdentity } from './bus-nodes.ts';
 
 /** Each makes its tests when it is loaded. */
-const SUITES: readonly (() => Promise<unknown>)[] = [
-  () => import('../conformance/calls.test.ts'),
-  () => import('../conformance/death.test.ts'),
-  () => import('../conformance/donations.test.ts'),
-  () => import('../conformance/large-messages.test.ts'),
-  () => import('../conformance/leaks.test.ts'),
-  () => import('../conformance/object-quota.test.ts'),
-  () => import('../conformance/rom.test.ts'),
-  () => import('../conformance/root.test.ts'),
-  () => import('../conformance/sessions.test.ts'),
-  () => import('../../packages/core/test/executed.test.ts'),
-];
+const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
+  calls: () => import('../conformance/calls.test.ts'),
+  death: () => import('../conformance/death.test.ts'),
+  donations: () => import('../conformance/donations.test.ts'),
+  'large-messages': () => import('../conformance/large-messages.test.ts'),
+  leaks: () => import('../conformance/leaks.test.ts'),
+  'object-quota': () => import('../conformance/object-quota.test.ts'),
+  rom: () => import('../conformance/rom.test.ts'),
+  root: () => import('../conformance/root.test.ts'),
+  sessions: () => import('../conformance/sessions.test.ts'),
+  executed: () => import('../../packages/core/test/executed.test.ts'),
+};
 
 let server: NatsServer | undefined;
 const buses: NatsBus[] = [];
@@ -51,5 +51,6 @@ const skipped = noNatsServer ?? (leftOut(true) ? 'long: npm run test:long' : und
 if (skipped !== undefined) test.skip(`the conformance tests on a real nats-server (${skipped})`, () => {});
 else {
   useBus(parties);
-  for (const load of SUITES) await load();
+  // Each keeps what it does before and after its tests to itself.
+  for (const [name, load] of Object.entries(SUITES)) describe(name, async () => void (await load()));
 }
