@@ -55,6 +55,7 @@ async function build(
   return {
     engine: await failing(config, program, starts),
     about: `${accelerator} (${why}), ${processors} processor${processors === 1 ? '' : 's'}, ${inMebibytes(memoryBytes)} MiB`,
+    processors: `${processors} (${accelerator})`,
     memoryBytes,
     // QEMU's own BIOS does that, whenever the machine begins.
     boot: () => {},
