@@ -3,6 +3,7 @@
  * and hears keys; GRUB, unmodified, reads what is put into its drives, and is saved with it.
  */
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { fontOfBios, textOn } from '../../packages/vmm/test/screen-text.ts';
 import { multibootKernel, Program } from '../../packages/vmm/test/tiny-guest.ts';
@@ -20,13 +21,14 @@ const GRAPHICS_AT = 0xa0000;
 const YELLOW = 0xffff57;
 const BLUE = 0x0000a8;
 
-/** A machine whose files are ROM modules of their names. */
+/** A machine whose files are ROM modules of their last names. */
 function systemWith(roms: readonly string[], machine: string, starts = '', routes = ''): string {
-  const all = (form: (name: string) => string): string => roms.map(form).join(' ');
+  const all = (form: (name: string, path: string) => string): string =>
+    roms.map((path) => form(basename(path), path)).join(' ');
   return systemConfig(`
     <start name="roms" ram="32M"> <binary name="host_rom"/> <provides> <service name="ROM"/> </provides>
-      <host> ${all((name) => `<file path="${name}"/>`)} </host>
-      <config interval_ms="60000"> ${all((name) => `<rom name="${name}" file="${name}"/>`)} </config>
+      <host> ${all((_, path) => `<file path="${path}"/>`)} </host>
+      <config interval_ms="60000"> ${all((name, path) => `<rom name="${name}" file="${path}"/>`)} </config>
     </start>
     <start name="terminal" ram="8M"> <binary name="socket_terminal"/> <provides> <service name="Terminal"/> </provides>
       <host> <unix listen="serial.sock"/> </host>
@@ -175,7 +177,7 @@ describe.skipIf(lacksQemu !== undefined)(
             place,
             systemWith(
               roms,
-              `<bios rom="${roms[0]}"/> <vgabios rom="${roms[1]}"/> <floppy rom="${roms[2]}"/> <cdrom/> <state file="/state"/>`,
+              `<bios rom="bios.bin"/> <vgabios rom="vgabios.bin"/> <floppy rom="floppy.img"/> <cdrom/> <state file="/state" label="files"/>`,
               `<start name="files" ram="8M"> <binary name="file_block"/> <provides> <service name="Block"/> </provides>
               <host> <file path="files.img" access="rw"/> </host> <config file="files.img" block_size="512" writeable="yes"/> </start>
             <start name="fs" ram="16M"> <binary name="rumpfs"/> <provides> <service name="File_system"/> </provides>

@@ -4,6 +4,9 @@ import { expect, test } from 'vitest';
 import { QemuDisplay } from '../src/engine/qemu/display/qemu-display.ts';
 import { connectionPair } from './fake-qemu.ts';
 
+/** An update with one rectangle. */
+const TYPE_AND_COUNT = [0, 0, 0, 1];
+
 /** A display whose screen has a dot, and what QEMU was told of keys and movements. */
 async function display() {
   const sent: unknown[] = [];
@@ -69,8 +72,8 @@ test('a QEMU that does not answer is told no more than so much, of releases a li
 test('a picture that is too large is black, and the next one is shown', async () => {
   const { display: one, say, lost } = await display();
   const rectangle = (width: number, height: number, ...encoding: readonly number[]): number[] => [
-    ...[0, 0, 0, 1, 0, 0, 0, 0, 0, width, 0, height],
-    ...encoding,
+    ...TYPE_AND_COUNT,
+    ...[0, 0, 0, 0, 0, width, 0, height].concat(encoding),
   ];
   say(...rectangle(2, 1, 0, 0, 0, 0), 1, 0, 0, 0, 2, 0, 0, 0);
   await expect.poll(() => one.update()).toEqual({ x: 0, y: 0, width: 2, height: 1 });

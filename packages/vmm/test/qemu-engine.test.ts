@@ -228,8 +228,10 @@ describe('the drives of a QEMU', () => {
     await engine.changeMedium('cdrom', medium);
     await engine.changeMedium('cdrom', undefined);
     expect(system.qemu.commands.slice(1)).toEqual([
-      ...['blockdev-open-tray', ...insert],
-      ...[...remove, ...insert],
+      'blockdev-open-tray',
+      ...insert,
+      ...remove,
+      ...insert,
       ...remove,
     ]);
   });

@@ -13,10 +13,13 @@ const words = (...values: readonly number[]): number[] =>
   values.flatMap((value) => [value >> 8, value & 255]);
 const word32 = (value: number): number[] => words((value >>> 16) & 0xffff, value & 0xffff);
 
+/** One kind of security, which is none, and nothing against it. */
+const ONE_WITHOUT_PASSWORD = [1, 1, 0, 0, 0, 0];
+
 /** The beginning of a conversation with a screen of this size. */
 const hello = (width: number, height: number): number[] => [
   ...new TextEncoder().encode('RFB 003.008\n'),
-  ...[1, 1, 0, 0, 0, 0],
+  ...ONE_WITHOUT_PASSWORD,
   ...words(width, height),
   ...Array.from({ length: 16 }, () => 0),
   ...word32(4),
@@ -29,16 +32,14 @@ interface Rectangle {
   readonly pixels?: readonly number[];
 }
 
-const update = (...rectangles: readonly Rectangle[]): number[] => [
-  ...[0, 0],
-  ...words(rectangles.length),
-  ...rectangles.flatMap(({ at, encoding = RAW, pixels = [] }) => [
-    ...words(...at),
-    ...word32(encoding >>> 0),
-    // Pixels are little-endian.
-    ...pixels.flatMap((pixel) => word32(pixel).toReversed()),
-  ]),
-];
+function rectangle({ at, encoding = RAW, pixels = [] }: Rectangle): number[] {
+  // Pixels are little-endian.
+  const bytes = pixels.flatMap((pixel) => word32(pixel).toReversed());
+  return words(...at).concat(word32(encoding >>> 0), bytes);
+}
+
+const update = (...rectangles: readonly Rectangle[]): number[] =>
+  [0, 0].concat(words(rectangles.length), rectangles.flatMap(rectangle));
 
 /** A screen of which a test writes each byte. */
 class Scripted {
