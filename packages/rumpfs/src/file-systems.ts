@@ -4,6 +4,7 @@ import { checkExt } from './check/ext/check-ext.ts';
 import type { CheckReport } from './check/report.ts';
 import { FsError } from './errors.ts';
 import { mountExt, probeExt } from './ext/ext.ts';
+import { mountFfs, probeFfs } from './ffs/ffs.ts';
 import type { BlockIo, Hypercalls } from './hypercall/hypercalls.ts';
 import { mountMsdos, probeMsdos } from './msdos/msdos.ts';
 import type { FileSystem } from './vnode/file-system.ts';
@@ -23,10 +24,11 @@ const types: ReadonlyMap<string, FileSystemType> = new Map<string, FileSystemTyp
   ['ext2', { probe: probeExt, mount: mountExt, check: checkExt }],
   ['cd9660', { probe: probeCd9660, mount: mountCd9660 }],
   ['msdos', { probe: probeMsdos, mount: mountMsdos, check: checkMsdos }],
+  ['ffs', { probe: probeFfs, mount: mountFfs }],
 ]);
 
 /** Other names of formats: those of ext2's successors, and the one that NetBSD has. */
-const ALIASES: Readonly<Record<string, string>> = { ext2fs: 'ext2', ext3: 'ext2', ext4: 'ext2' };
+const ALIASES: Readonly<Record<string, string>> = { ext2fs: 'ext2', ext3: 'ext2', ext4: 'ext2', ufs: 'ffs' };
 
 /** The names that `mountFileSystem` knows besides `auto`. */
 export const fileSystemTypes: readonly string[] = [...types.keys(), ...Object.keys(ALIASES)];
