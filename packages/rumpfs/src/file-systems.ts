@@ -1,5 +1,6 @@
 import { mountCd9660, probeCd9660 } from './cd9660/cd9660.ts';
 import { checkMsdos } from './check/check-msdos.ts';
+import { checkCd9660 } from './check/cd9660/check-cd9660.ts';
 import { checkExt } from './check/ext/check-ext.ts';
 import type { CheckReport } from './check/report.ts';
 import { FsError } from './errors.ts';
@@ -15,13 +16,13 @@ interface FileSystemType {
   probe(bio: BlockIo): Promise<boolean>;
   mount(hypercalls: Hypercalls, options: MountOptions): Promise<FileSystem>;
   /** Looks for mistakes, with code that shares nothing with the rest. */
-  check?(bio: BlockIo): Promise<CheckReport>;
+  check(bio: BlockIo): Promise<CheckReport>;
 }
 
 /** Every format there is; `auto` probes them in this order. */
 const types: ReadonlyMap<string, FileSystemType> = new Map<string, FileSystemType>([
   ['ext2', { probe: probeExt, mount: mountExt, check: checkExt }],
-  ['cd9660', { probe: probeCd9660, mount: mountCd9660 }],
+  ['cd9660', { probe: probeCd9660, mount: mountCd9660, check: checkCd9660 }],
   ['msdos', { probe: probeMsdos, mount: mountMsdos, check: checkMsdos }],
 ]);
 
@@ -46,13 +47,11 @@ export async function mountFileSystem(
 }
 
 /**
- * Checks what is on the device, and changes nothing. Rejects with `NotSupported` where there is no
- * checker for the format.
+ * Checks what is on the device, and changes nothing: a format by its name, or `auto`. Rejects where
+ * there is none of that name, or nothing in it that can be followed.
  */
 export async function checkFileSystem(bio: BlockIo, type: string): Promise<CheckReport> {
-  const { check } = await typeOf(bio, type);
-  if (check === undefined) throw new FsError('NotSupported', 'there is no checker for this format');
-  return check(bio);
+  return (await typeOf(bio, type)).check(bio);
 }
 
 async function typeOf(bio: BlockIo, type: string): Promise<FileSystemType> {
