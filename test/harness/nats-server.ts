@@ -1,11 +1,11 @@
 /** A real nats-server for tests, with the users of a cluster. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { natsServerConfig } from '@ginit/core/nats';
-import { missingOf, PATH } from './programs.ts';
+import { natsServerConfig, type ServerConfigParts } from '@ginit/core/nats';
+import { freePort, missingOf, PATH } from './programs.ts';
 
 /** What to say of tests that are skipped because there is no nats-server; `undefined` if there is. */
 export const noNatsServer = missingOf('nats-server');
@@ -13,13 +13,8 @@ export const noNatsServer = missingOf('nats-server');
 const LOOK_MS = 20;
 const LOOKS_MAX = 500;
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
-}
+/** What a configuration has beside its keys and its address. */
+export type ServerSettings = Omit<Partial<ServerConfigParts>, 'cluster' | 'listen' | 'keys'>;
 
 const answers = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
@@ -44,22 +39,30 @@ export class NatsServer implements AsyncDisposable {
   }
 
   /** A server that is not started yet. `keys` are the public keys of those whom it lets in. */
-  static async prepare(cluster: string, keys: readonly string[], extra = ''): Promise<NatsServer> {
+  static async prepare(
+    cluster: string,
+    keys: readonly string[],
+    settings: ServerSettings = {},
+  ): Promise<NatsServer> {
     const server = new NatsServer(await freePort());
-    server.configure(cluster, keys, extra);
+    server.configure(cluster, keys, settings);
     return server;
   }
 
-  static async start(cluster: string, keys: readonly string[], extra = ''): Promise<NatsServer> {
-    const server = await NatsServer.prepare(cluster, keys, extra);
+  static async start(
+    cluster: string,
+    keys: readonly string[],
+    settings: ServerSettings = {},
+  ): Promise<NatsServer> {
+    const server = await NatsServer.prepare(cluster, keys, settings);
     await server.start();
     return server;
   }
 
   /** Writes a configuration, which counts from the next start or `reload` on. */
-  configure(cluster: string, keys: readonly string[], extra = ''): void {
-    const text = natsServerConfig({ cluster, listen: `127.0.0.1:${this.#port}`, keys });
-    writeFileSync(join(this.#directory, 'server.conf'), `${text}${extra}`);
+  configure(cluster: string, keys: readonly string[], settings: ServerSettings = {}): void {
+    const text = natsServerConfig({ ...settings, cluster, listen: `127.0.0.1:${this.#port}`, keys });
+    writeFileSync(join(this.#directory, 'server.conf'), text);
   }
 
   async start(): Promise<void> {
@@ -75,6 +78,11 @@ export class NatsServer implements AsyncDisposable {
   /** Has the server read its configuration again. */
   reload(): void {
     this.#process?.kill('SIGHUP');
+  }
+
+  /** Has the server stand still, or go on. */
+  hold(held: boolean): void {
+    this.#process?.kill(held ? 'SIGSTOP' : 'SIGCONT');
   }
 
   async stop(): Promise<void> {

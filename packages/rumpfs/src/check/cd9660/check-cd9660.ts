@@ -12,7 +12,9 @@ import { Extents } from './extents.ts';
 import { checkPathTables } from './path-table.ts';
 import { Tree } from './tree.ts';
 
-/** Checks the disc on a device. Rejects with `NoFileSystem` where there is none, or `InputOutput`. */
+/**
+ * Checks the disc on a device. Rejects with `NoFileSystem` where there is none, or `InputOutput`.
+ */
 export async function checkCd9660(bio: BlockIo): Promise<CheckReport> {
   const found = new Findings();
   const device = new Device(bio);

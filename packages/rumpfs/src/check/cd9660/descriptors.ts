@@ -1,8 +1,8 @@
 /**
- * The volume descriptors of ISO 9660 (ECMA-119), from sector 16 of a session on, each of 2048 bytes:
- * 0 type · 1 "CD001" · 6 version. A primary one (type 1), supplementary ones with other names of the
- * same files (type 2: Joliet by its escape sequence, ISO 9660:1999 by version 2), and a terminator.
- * Numbers stand there in both orders of bytes.
+ * The volume descriptors of ISO 9660 (ECMA-119), from sector 16 of a session on, each of 2048
+ * bytes: 0 type · 1 "CD001" · 6 version. A primary one (type 1), supplementary ones with other
+ * names of the same files (type 2: Joliet by its escape sequence, ISO 9660:1999 by version 2), and
+ * a terminator. Numbers stand there in both orders of bytes.
  */
 import type { Device } from '../device.ts';
 import type { Findings } from '../report.ts';

@@ -1,7 +1,7 @@
 /**
- * A record of a directory: 0 its length · 1 blocks of extended attributes · 2 first block (4+4) · 10
- * bytes (4+4) · 18 time · 25 flags · 26 unit and 27 gap of interleaved files · 28 volume (2+2) · 32
- * length of the name · 33 name, padded to an even length · system use.
+ * A record of a directory: 0 its length · 1 blocks of extended attributes · 2 first block (4+4) ·
+ * 10 bytes (4+4) · 18 time · 25 flags · 26 unit and 27 gap of interleaved files · 28 volume (2+2) ·
+ * 32 length of the name · 33 name, padded to an even length · system use.
  */
 import type { Findings } from '../report.ts';
 import { both, SECTOR_BYTES } from './descriptors.ts';
