@@ -63,6 +63,7 @@ async function build(
     restoreDevices: (states) => {
       if (states.length > 0) throw new StateError('it has other devices');
     },
+    standsBeside: false,
     again: () => build(parts, kernel, memoryBytes, { accelerator, why }),
   };
 }
