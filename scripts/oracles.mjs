@@ -13,8 +13,10 @@ export const ORACLES = {
   fio: ['fio'],
   gdisk: ['sgdisk'],
   genisoimage: ['genisoimage', 'mkzftree'],
+  'grub-common': ['grub-fstest'],
   'libnbd-bin': ['nbdinfo', 'nbdcopy'],
   'libxml2-utils': ['xmllint'],
+  makefs: ['makefs'],
   mtools: ['mcopy', 'mdir'],
   'nats-server': ['nats-server'],
   nbdkit: ['nbdkit'],
@@ -24,6 +26,7 @@ export const ORACLES = {
   parted: ['parted'],
   'python3-libnbd': ['nbdsh'],
   'qemu-utils': ['qemu-img', 'qemu-io', 'qemu-nbd'],
+  sleuthkit: ['fls', 'icat', 'fsstat'],
   xorriso: ['xorriso'],
   zstd: ['zstd'],
 };

@@ -146,10 +146,11 @@ export class Saving {
   }
 
   /** The machine as it is here. */
-  #describe({ engine, memoryBytes }: Assembly): DescribedMachine {
+  #describe({ engine, processors, memoryBytes }: Assembly): DescribedMachine {
     const { disks, drives, hasSerial, screen, firmware } = this.#parts;
     return {
       engine: engine.version,
+      processors,
       memoryBytes,
       firmware: firmware ?? null,
       drives: drives.all,
