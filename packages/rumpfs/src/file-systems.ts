@@ -1,5 +1,6 @@
 import { mountCd9660, probeCd9660 } from './cd9660/cd9660.ts';
 import { checkMsdos } from './check/check-msdos.ts';
+import { checkCd9660 } from './check/cd9660/check-cd9660.ts';
 import { checkExt } from './check/ext/check-ext.ts';
 import { checkFfs, repairFfs } from './check/ffs/check-ffs.ts';
 import type { CheckReport, RepairReport } from './check/report.ts';
@@ -25,7 +26,7 @@ interface FileSystemType {
 /** Every format there is; `auto` probes them in this order. */
 const types: ReadonlyMap<string, FileSystemType> = new Map<string, FileSystemType>([
   ['ext2', { probe: probeExt, mount: mountExt, check: checkExt }],
-  ['cd9660', { probe: probeCd9660, mount: mountCd9660 }],
+  ['cd9660', { probe: probeCd9660, mount: mountCd9660, check: checkCd9660 }],
   ['msdos', { probe: probeMsdos, mount: mountMsdos, check: checkMsdos }],
   ['ffs', { probe: probeFfs, mount: mountFfs, check: checkFfs, repair: repairFfs }],
 ]);
@@ -51,8 +52,9 @@ export async function mountFileSystem(
 }
 
 /**
- * Checks what is on the device, and changes nothing. Rejects with `NotSupported` where there is no
- * checker for the format.
+ * Checks what is on the device, and changes nothing: a format by its name, or `auto`. Rejects where
+ * there is none of that name, or nothing in it that can be followed, or, with `NotSupported`, where
+ * there is no checker for the format.
  */
 export async function checkFileSystem(bio: BlockIo, type: string): Promise<CheckReport> {
   const { check } = await typeOf(bio, type);
