@@ -14,6 +14,7 @@ export const ORACLES = {
   gdisk: ['sgdisk'],
   genisoimage: ['genisoimage', 'mkzftree'],
   'grub-common': ['grub-fstest'],
+  iproute2: ['ip'],
   'libnbd-bin': ['nbdinfo', 'nbdcopy'],
   'libxml2-utils': ['xmllint'],
   makefs: ['makefs'],
