@@ -10,6 +10,7 @@
 import { assert, RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { AccountState, Resources } from '../session/pd.ts';
+import type { NodeLedger } from './node-ledger.ts';
 
 function checkAmount(amount: Resources): void {
   const { ram, caps } = amount;
@@ -30,6 +31,11 @@ export class Account {
   /** The number of the component's objects that others hold and that this account pays for. */
   #objects = 0;
   #reference: Account | undefined;
+  /**
+   * The ledger of the node whose memory the quota is, where there is more than one node. Accounts
+   * that hang on this one begin with it.
+   */
+  #ledger: NodeLedger | undefined;
   /** Live accounts that have this one as their reference account. */
   readonly #dependents = new Set<Account>();
   #nextAllocation = 1;
@@ -154,6 +160,35 @@ export class Account {
     return payable;
   }
 
+  /** The ledger of the node that its quota is memory of. */
+  get ledger(): NodeLedger | undefined {
+    return this.#ledger;
+  }
+
+  /** The quota of the whole system is memory of this node, until some of it moves. */
+  endow(ledger: NodeLedger): void {
+    assert(this.#ledger === undefined && this.#dependents.size === 0, 'an account is endowed at its birth');
+    ledger.endow(this.#ramQuota);
+    this.#ledger = ledger;
+  }
+
+  /**
+   * The component of this account runs on another node from now on. False if that node lends too
+   * little for its quota.
+   */
+  settleOn(ledger: NodeLedger): boolean {
+    const before = this.#ledger;
+    const reference = this.#reference?.ledger;
+    if (this.ended || before === undefined || reference === undefined || this.#dependents.size > 0) return false;
+    if (before === ledger) return true;
+    // It gives its quota back, and gets it again on the other node.
+    if (ledger !== reference && ledger.prepaidBytes < this.#ramQuota) return false;
+    before.giveBack(reference, this.#ramQuota);
+    reference.give(ledger, this.#ramQuota);
+    this.#ledger = ledger;
+    return true;
+  }
+
   /** Sets the reference account. That is possible only once, and never in a circle. */
   setReference(reference: Account): void {
     if (this.#reference) throw new RpcError('DENIED', 'the account has a reference account');
@@ -171,6 +206,7 @@ export class Account {
   transfer(to: Account, amount: Resources): void {
     this.#mustReach(to);
     this.#require(amount);
+    if (to !== this.#reference) this.#requireRoom(to, amount.ram);
     this.#move(to, amount);
   }
 
@@ -182,7 +218,8 @@ export class Account {
     checkAmount(amount);
     this.#mustReach(to);
     const { ram, caps } = this.free;
-    const moved = { ram: Math.min(amount.ram, ram), caps: Math.min(amount.caps, caps) };
+    const room = to === this.#reference ? ram : (this.#roomOf(to) ?? ram);
+    const moved = { ram: Math.min(amount.ram, ram, room), caps: Math.min(amount.caps, caps) };
     this.#move(to, moved);
     return moved;
   }
@@ -203,8 +240,11 @@ export class Account {
     this.#capUsed = 0;
     this.#objects = 0;
     for (const dependent of this.#dependents) {
-      if (reference) dependent.#hangOn(reference);
-      else dependent.#reference = undefined;
+      if (reference) {
+        const [own, before, after] = [dependent.#ledger, this.#ledger, reference.#ledger];
+        if (own && before && after) own.hangsOn(before, after, dependent.total.ram);
+        dependent.#hangOn(reference);
+      } else dependent.#reference = undefined;
     }
     this.#dependents.clear();
     if (reference) {
@@ -217,6 +257,9 @@ export class Account {
   #hangOn(reference: Account): void {
     this.#reference = reference;
     reference.#dependents.add(this);
+    if (this.#ledger !== undefined || reference.#ledger === undefined) return;
+    assert(this.#ramQuota === 0, 'an account has its quota from its reference');
+    this.#ledger = reference.#ledger;
   }
 
   #mustLive(): void {
@@ -231,7 +274,27 @@ export class Account {
     to.#mustLive();
   }
 
+  /** How much an account that hangs on this one can be given, as far as its node is concerned. */
+  #roomOf(to: Account): number | undefined {
+    return this.#ledger && to.ledger?.roomFrom(this.#ledger);
+  }
+
+  #requireRoom(to: Account, ram: number): void {
+    const room = this.#roomOf(to);
+    if (room === undefined || ram <= room) return;
+    const where = to.ledger?.name ?? '';
+    throw new RpcError('OUT_OF_RAM', `${to.label}: ${ram} bytes wanted, ${room} free on the node "${where}"`);
+  }
+
+  /** Books between the nodes of the two accounts what moves between these. */
+  #moveMemory(to: Account, bytes: number): void {
+    if (this.#ledger === undefined || to.#ledger === undefined) return;
+    if (to === this.#reference) this.#ledger.giveBack(to.#ledger, bytes);
+    else this.#ledger.give(to.#ledger, bytes);
+  }
+
   #move(to: Account, amount: Resources): void {
+    this.#moveMemory(to, amount.ram);
     this.#ramQuota -= amount.ram;
     this.#capQuota -= amount.caps;
     to.#ramQuota += amount.ram;
