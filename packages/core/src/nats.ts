@@ -11,4 +11,8 @@ export { isPublicKey, NkeyError } from './platform/nats/nkey.ts';
 export { type BusPermissions, isClusterName, permissionsOf } from './platform/nats/subjects.ts';
 export { NatsBus, type NatsBusOptions } from './platform/nats/nats-bus.ts';
 export { SystemClock } from './platform/nats/system-clock.ts';
-export { natsServerConfig, type ServerConfigParts } from './platform/nats/server-config.ts';
+export {
+  BUS_PAYLOAD_BYTES_MIN,
+  natsServerConfig,
+  type ServerConfigParts,
+} from './platform/nats/server-config.ts';

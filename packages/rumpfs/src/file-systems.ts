@@ -1,5 +1,6 @@
 import { mountCd9660, probeCd9660 } from './cd9660/cd9660.ts';
 import { checkMsdos } from './check/check-msdos.ts';
+import { checkExt } from './check/ext/check-ext.ts';
 import type { CheckReport } from './check/report.ts';
 import { FsError } from './errors.ts';
 import { mountExt, probeExt } from './ext/ext.ts';
@@ -19,7 +20,7 @@ interface FileSystemType {
 
 /** Every format there is; `auto` probes them in this order. */
 const types: ReadonlyMap<string, FileSystemType> = new Map<string, FileSystemType>([
-  ['ext2', { probe: probeExt, mount: mountExt }],
+  ['ext2', { probe: probeExt, mount: mountExt, check: checkExt }],
   ['cd9660', { probe: probeCd9660, mount: mountCd9660 }],
   ['msdos', { probe: probeMsdos, mount: mountMsdos, check: checkMsdos }],
 ]);

@@ -13,6 +13,7 @@ import { wrongNames } from './crash/survivors.ts';
 import { type Moment, Workload } from './crash/workload.ts';
 import { missingTools, Workshop } from './e2fsprogs.ts';
 import { MemoryHypercalls, randomFrom } from './memory-hypercalls.ts';
+import { findingsAfterReplay, ourFindings } from './our-check.ts';
 
 const workshop = new Workshop();
 afterAll(() => workshop.dispose());
@@ -77,6 +78,8 @@ async function cutEverywhere(
     counts.states += 1;
     looked.set(crashed);
     expect(await wrongNames(looked, moment), `${where}, without e2fsck`).toBe('');
+    const found = await findingsAfterReplay(crashed);
+    if (journal) expect(found, `${where}, by our checker`).toBe('');
     if (counts.states % CHECKED_EVERY !== 0) return;
     counts.checked += 1;
     if (journal) {
@@ -87,6 +90,7 @@ async function cutEverywhere(
     const mended = workshop.mend(crashed, ['-f', '-y']);
     if (Buffer.compare(mended, crashed) !== 0) counts.mended += 1;
     expect(await wrongNames(mended, moment), `${where}, after e2fsck`).toBe('');
+    expect(await ourFindings(mended, 'ext2'), `${where}, after e2fsck`).toBe('');
   };
   for (let end = 0; end <= disk.events.length; end += 1) {
     let rank = 0;

@@ -11,6 +11,7 @@ import { wrongNames } from './crash/survivors.ts';
 import { type Moment, Workload } from './crash/workload.ts';
 import { FatWorkshop, missingFatTools } from './fat-tools.ts';
 import { randomFrom } from './memory-hypercalls.ts';
+import { ourFindings } from './our-check.ts';
 
 const workshop = new FatWorkshop();
 afterAll(() => workshop.dispose());
@@ -48,6 +49,7 @@ async function cutEverywhere(
     const mended = workshop.mend(crashed);
     if (Buffer.compare(mended, crashed) !== 0) counts.mended += 1;
     expect(workshop.check(mended), `${where}, after fsck.fat`).toBe('');
+    expect(await ourFindings(mended, 'msdos'), `${where}, after fsck.fat`).toBe('');
     expect(await wrongNames(mended, moment, 'msdos', true), `${where}, after fsck.fat`).toBe('');
   };
   for (let end = 0; end <= disk.events.length; end += 1) {

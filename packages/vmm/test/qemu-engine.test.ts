@@ -8,7 +8,15 @@ import { startQemu } from '../src/engine/qemu/qemu-engine.ts';
 import { StateError } from '../src/state/state-stream.ts';
 import { FakeQemu, type FakeQemuOptions } from './fake-qemu.ts';
 
-const TIMER = { sleep: () => new Promise<void>(() => {}), after: () => () => {} };
+/** The time that has passed is said by a test. */
+let due: (() => void)[] = [];
+const TIMER = {
+  sleep: () => new Promise<void>(() => {}),
+  after: (_: number, handler: () => void) => {
+    due.push(handler);
+    return () => (due = due.filter((one) => one !== handler));
+  },
+};
 const LISTENS = { return: 'portw[0x0602] = 0x0120\r\n' };
 
 /** An engine with its QEMU, and what it has told. */
@@ -90,8 +98,15 @@ describe('an engine of QEMU', () => {
     engine.reset();
     engine.run();
     await system.untilCommands('cont', 'stop', 'system_reset', 'cont');
-    // That of the guest itself is told, too.
-    system.qemu.event('RESET', { guest: true, reason: 'guest-reset' });
+    // Those of the BIOS come at once, and are told to nobody; that of the guest itself is.
+    const guestResets = (): void => system.qemu.event('RESET', { guest: true, reason: 'guest-reset' });
+    guestResets();
+    guestResets();
+    // Its answer comes behind the events.
+    await engine.pressPowerButton();
+    expect(system.told).toEqual(['reset']);
+    for (const handler of due.splice(0)) handler();
+    guestResets();
     await system.untilTold('reset', 'reset');
   });
 

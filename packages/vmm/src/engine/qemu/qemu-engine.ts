@@ -32,6 +32,13 @@ const SERIAL_INPUT_BYTES = 256;
 const POWER_ENABLE_PORT = 0x602;
 const POWER_BUTTON_ENABLED = 0x100;
 
+/**
+ * After a reset, SeaBIOS finds its own variables in memory and resets the machine once or twice
+ * more. That is a matter of milliseconds; a guest that resets itself again and again for so long is
+ * told of all the same.
+ */
+const RESETS_OF_BIOS = { withinMs: 1000, most: 3 } as const;
+
 /** What the machine is made of. */
 export interface QemuParts {
   readonly env: QemuEnv;
@@ -67,6 +74,8 @@ class QemuEngine implements Engine {
   /** The migration that is under way. */
   #moved: Deferred<boolean> | undefined;
   #isTyping = false;
+  /** How many resets may still be those of the BIOS. */
+  #resetsOfBios = 0;
 
   constructor(parts: QemuParts, events: EngineEvents) {
     this.#parts = parts;
@@ -94,6 +103,8 @@ class QemuEngine implements Engine {
 
   run(): void {
     this.#command('cont');
+    if (this.#resetsOfBios === 0) return;
+    this.#parts.env.timer.after(RESETS_OF_BIOS.withinMs, () => (this.#resetsOfBios = 0));
   }
 
   pause(): void {
@@ -135,7 +146,7 @@ class QemuEngine implements Engine {
 
   reset(): void {
     this.#command('system_reset');
-    this.#events.reset();
+    this.#wasReset();
   }
 
   get serialRoom(): number {
@@ -198,7 +209,14 @@ class QemuEngine implements Engine {
     if (end !== undefined) this.#moved?.resolve(end);
     if (name === 'SHUTDOWN' && data['guest'] === true) this.#isOff = true;
     // The one that we have asked for was told at once.
-    if (name === 'RESET' && data['guest'] === true) this.#events.reset();
+    if (name !== 'RESET' || data['guest'] !== true) return;
+    if (this.#resetsOfBios > 0) this.#resetsOfBios--;
+    else this.#wasReset();
+  }
+
+  #wasReset(): void {
+    this.#resetsOfBios = RESETS_OF_BIOS.most;
+    this.#events.reset();
   }
 
   #ended(reason: string): void {
