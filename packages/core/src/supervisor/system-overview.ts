@@ -18,7 +18,7 @@ export interface ComponentOverview {
   readonly label: string;
   readonly placement: Placement;
   /** What it waits for before it can begin, in one phrase. */
-  readonly waits: string | undefined;
+  readonly waits?: string | undefined;
   /** The number of its thread at the host's kernel, where that is known. */
   readonly thread: number | undefined;
   readonly account: AccountState;

@@ -2,7 +2,7 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { BUNDLED, type ManifestAnswer, type ResolvedBinary } from '@ginit/core/supervisor';
+import { BUNDLED, type ManifestAnswer, type ResolvedBinary, type TravellingCode } from '@ginit/core/supervisor';
 import { type FileLook, lookAtFile, MISSING } from './watch/file-state.ts';
 import { isHolderModule, stockTrust } from './stock.ts';
 import {
@@ -11,6 +11,7 @@ import {
   type ImportGraph,
   ImportGraphs,
   type ImportRule,
+  travellingCode,
 } from './imports/index.ts';
 
 /** The conditions (`--conditions` of Node) that the threads of components are started with. */
@@ -198,6 +199,8 @@ export class ComponentImports {
     const graph = this.of(moduleUrl);
     const takes = this.forbidden(moduleUrl) === undefined ? 'nothing' : 'grant and jail';
     const files = [...graph.files, ...dataOf(moduleUrl, graph)];
-    return { moduleUrl, files, takes, handsOn: isHolderModule(moduleUrl) };
+    let code: TravellingCode | undefined;
+    const travelling = (): TravellingCode => (code ??= travellingCode(moduleUrl, graph, files, CORE));
+    return { moduleUrl, files, takes, handsOn: isHolderModule(moduleUrl), code: travelling };
   }
 }
