@@ -17,7 +17,11 @@ export class TestCluster implements AsyncDisposable {
   readonly #keys: ReadonlyMap<string, string>;
   readonly #running: GinitRun[] = [];
 
-  private constructor(server: NatsServer, keys: ReadonlyMap<string, string>, seeds: ReadonlyMap<string, string>) {
+  private constructor(
+    server: NatsServer,
+    keys: ReadonlyMap<string, string>,
+    seeds: ReadonlyMap<string, string>,
+  ) {
     this.server = server;
     this.#keys = keys;
     for (const [name, seed] of seeds) chmodSync(this.place.write(`${name}.key`, `${seed}\n`), 0o600);

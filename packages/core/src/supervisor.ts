@@ -43,5 +43,10 @@ export {
   type NodeStanding,
 } from './platform/cluster/cluster-platform.ts';
 export type { CodeInUse, CodeStore, FetchFile } from './platform/cluster/code-store.ts';
-export { CLUSTER_PROTOCOL, type CodeList, type NodeFacts, type NodeOffer } from './platform/cluster/messages.ts';
+export {
+  CLUSTER_PROTOCOL,
+  type CodeList,
+  type NodeFacts,
+  type NodeOffer,
+} from './platform/cluster/messages.ts';
 export { NodeAgent, type NodeObserver } from './platform/cluster/node-agent.ts';

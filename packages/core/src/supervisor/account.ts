@@ -179,7 +179,8 @@ export class Account {
   settleOn(ledger: NodeLedger): boolean {
     const before = this.#ledger;
     const reference = this.#reference?.ledger;
-    if (this.ended || before === undefined || reference === undefined || this.#dependents.size > 0) return false;
+    if (this.ended || before === undefined || reference === undefined || this.#dependents.size > 0)
+      return false;
     if (before === ledger) return true;
     // It gives its quota back, and gets it again on the other node.
     if (ledger !== reference && ledger.prepaidBytes < this.#ramQuota) return false;

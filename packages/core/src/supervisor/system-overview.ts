@@ -102,7 +102,10 @@ export class SystemOverviews {
   async #of(live: LiveComponent): Promise<ComponentOverview> {
     const { placement, waits } = live.running;
     // A component that waits for its place is not there to be asked.
-    const asked = waits === undefined ? [this.#components.statisticsOf(live), this.#questions.ask(live)] as const : ([undefined, { children: undefined }] as const);
+    const asked =
+      waits === undefined
+        ? ([this.#components.statisticsOf(live), this.#questions.ask(live)] as const)
+        : ([undefined, { children: undefined }] as const);
     const [statistics, answer] = await Promise.all(asked);
     const { id, label, account, heapBytes, thread } = live;
     const { pid } = placement;

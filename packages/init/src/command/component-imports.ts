@@ -2,7 +2,12 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { BUNDLED, type ManifestAnswer, type ResolvedBinary, type TravellingCode } from '@ginit/core/supervisor';
+import {
+  BUNDLED,
+  type ManifestAnswer,
+  type ResolvedBinary,
+  type TravellingCode,
+} from '@ginit/core/supervisor';
 import { type FileLook, lookAtFile, MISSING } from './watch/file-state.ts';
 import { isHolderModule, stockTrust } from './stock.ts';
 import {

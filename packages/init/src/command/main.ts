@@ -157,14 +157,27 @@ async function checkOrRun(line: CommandLine, output: Output, launcher: Launcher)
   }
   const elsewhere = needsCluster(sound.config);
   if (elsewhere !== undefined && !line.onBus) {
-    output.say(`${file}: "${elsewhere}" is to run on another machine: --bus and --cluster say of which cluster`);
+    output.say(
+      `${file}: "${elsewhere}" is to run on another machine: --bus and --cluster say of which cluster`,
+    );
     await platform.destroy();
     return USAGE_EXIT_CODE;
   }
   const head = line.onBus && new Head(platform, line.onBus, quota, output);
   const summary = line.summary || sound.config.summary;
   const dev = line.command === 'dev';
-  const parts = { platform, checked: sound, quota, summary, launcher, logs, file, dev, name: line.system, head };
+  const parts = {
+    platform,
+    checked: sound,
+    quota,
+    summary,
+    launcher,
+    logs,
+    file,
+    dev,
+    name: line.system,
+    head,
+  };
   return runSystem(parts, output);
 }
 

@@ -57,7 +57,8 @@ export function componentUses(config: InitConfig): readonly ComponentUse[] {
   const here = starts.filter(({ start }) => start.binary.name !== ATTACHED);
   const uses = here.map(({ path, start }) => ({
     path,
-    ...start.binary,
+    name: start.binary.name,
+    position: start.binary.position,
     granted: start.host.length > 0,
     trustedFreely: isTrustedFreely(start),
     allowances: start.allowances,

@@ -1,6 +1,13 @@
 /** Runs a system from its checked config to its end, and turns that into an exit code. */
 import { realpathSync } from 'node:fs';
-import { type ClusterPlatform, type NodeStanding, NodePlatform, ROOT_LABEL, Supervisor, type SystemEnd } from '@ginit/core/supervisor';
+import {
+  type ClusterPlatform,
+  type NodeStanding,
+  NodePlatform,
+  ROOT_LABEL,
+  Supervisor,
+  type SystemEnd,
+} from '@ginit/core/supervisor';
 import type { InitConfig, Quota } from '../model/index.ts';
 import { initBinary } from './binaries.ts';
 import { type CheckedConfig, readCheckedConfig } from './checked-config.ts';
@@ -87,7 +94,10 @@ export async function runSystem(options: RunOptions, output: Output): Promise<nu
   const manager = serviceManager(supervisor, output);
   const reloading = (is: boolean): void => manager?.reloading(is);
   const applied = ({ config }: FreeOfErrors): void => head?.goBy(config);
-  const live = new LiveConfig({ applied, reloading, file, check, supervisor, output, code: options.dev }, checked);
+  const live = new LiveConfig(
+    { applied, reloading, file, check, supervisor, output, code: options.dev },
+    checked,
+  );
   inForce = live;
   const reload = (): void => void live.reload();
   const unlisten = endFromOutside(supervisor, output, options.launcher, { terminal: new Terminal(), reload });

@@ -30,51 +30,55 @@ const CHILD_STEP_BOUNDS = {
 };
 
 /** The schema of a `<host>`. */
-export const HOST_SCHEMA = element('host', 'What of the host the component may use; only drivers ask for it', {
-  max: 1,
-  attributes: {
-    depth: attribute.integer('Operations on it that run at a time, in a process of its own', {
-      otherwise: `${HOST_DEPTH_DEFAULT}`,
-      min: 1,
-      max: LIMITS.hostDepth,
-    }),
+export const HOST_SCHEMA = element(
+  'host',
+  'What of the host the component may use; only drivers ask for it',
+  {
+    max: 1,
+    attributes: {
+      depth: attribute.integer('Operations on it that run at a time, in a process of its own', {
+        otherwise: `${HOST_DEPTH_DEFAULT}`,
+        min: 1,
+        max: LIMITS.hostDepth,
+      }),
+    },
+    children: [
+      element('file', 'A file', {
+        attributes: {
+          path: attribute.text('Relative to the config file', { required: true }),
+          access: attribute.oneOf('Read only, or read and write', ['ro', 'rw'], { fallback: 'ro' }),
+        },
+      }),
+      element('directory', 'A directory with all that is in it', {
+        attributes: {
+          path: attribute.text('Relative to the config file', { required: true }),
+          access: attribute.oneOf('Read only, or read and write', ['ro', 'rw'], { fallback: 'ro' }),
+        },
+      }),
+      element('tcp', 'One address to listen on or to connect to', {
+        attributes: {
+          listen: attribute.text('ADDRESS:PORT to accept connections on'),
+          connect: attribute.text('HOST:PORT to connect to'),
+        },
+      }),
+      element('unix', 'A socket in the file system, to listen on or to connect to', {
+        attributes: {
+          listen: attribute.text('Path to accept connections at'),
+          connect: attribute.text('Path to connect to'),
+        },
+      }),
+      element('program', 'A program to run, with any arguments', {
+        attributes: { path: attribute.text('Relative to the config file', { required: true }) },
+      }),
+      element('device', 'A device file', {
+        attributes: {
+          path: attribute.text('Such as /dev/kvm', { required: true }),
+          access: attribute.oneOf('Read only, or read and write', ['ro', 'rw'], { fallback: 'rw' }),
+        },
+      }),
+    ],
   },
-  children: [
-    element('file', 'A file', {
-      attributes: {
-        path: attribute.text('Relative to the config file', { required: true }),
-        access: attribute.oneOf('Read only, or read and write', ['ro', 'rw'], { fallback: 'ro' }),
-      },
-    }),
-    element('directory', 'A directory with all that is in it', {
-      attributes: {
-        path: attribute.text('Relative to the config file', { required: true }),
-        access: attribute.oneOf('Read only, or read and write', ['ro', 'rw'], { fallback: 'ro' }),
-      },
-    }),
-    element('tcp', 'One address to listen on or to connect to', {
-      attributes: {
-        listen: attribute.text('ADDRESS:PORT to accept connections on'),
-        connect: attribute.text('HOST:PORT to connect to'),
-      },
-    }),
-    element('unix', 'A socket in the file system, to listen on or to connect to', {
-      attributes: {
-        listen: attribute.text('Path to accept connections at'),
-        connect: attribute.text('Path to connect to'),
-      },
-    }),
-    element('program', 'A program to run, with any arguments', {
-      attributes: { path: attribute.text('Relative to the config file', { required: true }) },
-    }),
-    element('device', 'A device file', {
-      attributes: {
-        path: attribute.text('Such as /dev/kvm', { required: true }),
-        access: attribute.oneOf('Read only, or read and write', ['ro', 'rw'], { fallback: 'rw' }),
-      },
-    }),
-  ],
-});
+);
 
 /** The schema of a `<start>`. */
 export const START_SCHEMA = element('start', 'A child', {

@@ -12,12 +12,7 @@ import { BusNode } from '../nats/bus-node.ts';
 import { Identity } from '../nats/keys.ts';
 import { NatsBus } from '../nats/nats-bus.ts';
 import { SystemClock } from '../nats/system-clock.ts';
-import {
-  type BusCommand,
-  busCommand,
-  type BusEvent,
-  type ConnectCommand,
-} from '../wire/bus-protocol.ts';
+import { type BusCommand, busCommand, type BusEvent, type ConnectCommand } from '../wire/bus-protocol.ts';
 import { linkMessage, parseControl } from '../wire/domain-protocol.ts';
 import { CONTROL_CHANNEL, Link } from '../wire/link.ts';
 import { BusLineEnd } from './bus-line-end.ts';

@@ -68,6 +68,6 @@ export class RelayedChannels {
 
   /** The link is gone. */
   closeAll(): void {
-    for (const channel of [...this.#channels.keys()]) this.close(channel);
+    for (const channel of this.#channels.keys()) this.close(channel);
   }
 }

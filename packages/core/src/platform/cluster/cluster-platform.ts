@@ -11,11 +11,23 @@ import type { Carrier } from '../../channel/carrier.ts';
 import { assert } from '../../errors.ts';
 import { ANY_NODE, type PlaceDemand } from '../../session/cpu.ts';
 import type { NodeLedger } from '../../supervisor/node-ledger.ts';
-import type { ComponentEnd, ComponentSpecification, PlatformComponent, ThreadUse } from '../../supervisor/platform.ts';
+import type {
+  ComponentEnd,
+  ComponentSpecification,
+  PlatformComponent,
+  ThreadUse,
+} from '../../supervisor/platform.ts';
 import { type BusLine, CHANNEL_TICKET } from './bus-line.ts';
 import { misfit } from './facts.ts';
 import type { LocalPlatform } from './local-platform.ts';
-import { ATTACH_TICKET, COMPONENT_TICKET, NODE_TICKET, type NodeFacts, type NodeOffer } from './messages.ts';
+import {
+  ATTACH_TICKET,
+  COMPONENT_TICKET,
+  LOOK_TICKET,
+  NODE_TICKET,
+  type NodeFacts,
+  type NodeOffer,
+} from './messages.ts';
 import { NodeSession } from './node-session.ts';
 import { RemoteComponent } from './remote-component.ts';
 
@@ -58,6 +70,8 @@ export class ClusterPlatform implements LocalPlatform {
   readonly #remote = new Map<number, RemoteComponent>();
   #members: readonly Member[] = [];
   #attachers: readonly string[] = [];
+  /** The keys of those whom it has looked for. */
+  readonly #looked = new Set<string>();
   #nextChannel = 1;
   #placing = false;
 
@@ -78,12 +92,25 @@ export class ClusterPlatform implements LocalPlatform {
   setMembers(members: readonly Member[], attachers: readonly string[]): void {
     this.#members = members;
     this.#attachers = attachers;
-    this.#parts.line.admit(members.map(({ key }) => key), attachers);
+    this.#parts.line.admit(
+      members.map(({ key }) => key),
+      attachers,
+    );
     const known = new Set([...members.map(({ key }) => key), ...attachers]);
-    for (const session of [...this.#sessions.values()])
+    for (const session of this.#sessions.values())
       if (!known.has(session.key)) session.refuse('it is not in the cluster any more');
+    for (const key of known) this.#lookFor(key);
     this.#tellPeers();
     this.#placeSoon();
+  }
+
+  /** A node that has been waiting says hello seldom; one that is not there yet says it by itself. */
+  #lookFor(key: string): void {
+    if (this.#looked.has(key)) return;
+    this.#looked.add(key);
+    const carrier = this.#parts.line.open(key, LOOK_TICKET);
+    carrier.closed(() => {});
+    carrier.receive(() => {});
   }
 
   /** How the nodes stand. */
@@ -193,7 +220,9 @@ export class ClusterPlatform implements LocalPlatform {
       this.#sessions.set(peer, session);
       return undefined;
     }
-    const id = ticket.startsWith(COMPONENT_TICKET) ? Number(ticket.slice(COMPONENT_TICKET.length)) : Number.NaN;
+    const id = ticket.startsWith(COMPONENT_TICKET)
+      ? Number(ticket.slice(COMPONENT_TICKET.length))
+      : Number.NaN;
     const session = this.#sessions.get(peer);
     return session ? session.carrierOf(id, carrier) : 'it has not presented itself';
   }
@@ -213,7 +242,8 @@ export class ClusterPlatform implements LocalPlatform {
 
   #lost(session: NodeSession, reason: string): void {
     if (this.#sessions.get(session.key) === session) this.#sessions.delete(session.key);
-    if (session.offer) this.#parts.observer.lost(session.attaches ? session.offer.name : session.name, reason);
+    if (session.offer)
+      this.#parts.observer.lost(session.attaches ? session.offer.name : session.name, reason);
     this.#tellPeers();
   }
 
@@ -229,14 +259,17 @@ export class ClusterPlatform implements LocalPlatform {
     this.#placing = true;
     queueMicrotask(() => {
       this.#placing = false;
-      for (const component of [...this.#remote.values()])
+      for (const component of this.#remote.values())
         if (!component.node && !component.isGone) this.#place(component);
     });
   }
 
   #place(component: RemoteComponent): void {
     const { place, account } = component.specification;
-    assert(place !== undefined && account !== undefined, 'a component of a cluster has a place and an account');
+    assert(
+      place !== undefined && account !== undefined,
+      'a component of a cluster has a place and an account',
+    );
     const candidates = this.#candidates(place, component);
     if (typeof candidates === 'string') {
       component.waits = candidates;
@@ -278,10 +311,13 @@ export class ClusterPlatform implements LocalPlatform {
       return known ? `waits for the node "${node}"` : `waits: there is no node "${node}" in <cluster>`;
     }
     const fitting = nodes.filter(({ offer }) =>
-      labels.every((wanted) => offer?.labels.some((label) => label === wanted || label.split('=')[0] === wanted)),
+      labels.every((wanted) =>
+        offer?.labels.some((label) => label === wanted || label.split('=')[0] === wanted),
+      ),
     );
     if (fitting.length === 0) {
-      const which = labels.length > 0 ? ` with the label ${labels.map((one) => `"${one}"`).join(' and ')}` : '';
+      const which =
+        labels.length > 0 ? ` with the label ${labels.map((one) => `"${one}"`).join(' and ')}` : '';
       return `waits for a node${which}`;
     }
     return fitting.toSorted((one, other) => loadOf(one) - loadOf(other));

@@ -31,6 +31,8 @@ export const CLUSTER_PROTOCOL = 1;
 /** The tickets of channels to the head. */
 export const NODE_TICKET = 'node';
 export const ATTACH_TICKET = 'attach';
+/** The head opens a channel for this to each node, so that those who wait find it without delay. */
+export const LOOK_TICKET = 'look';
 export const COMPONENT_TICKET = 'component ';
 
 const WORD = 256;

@@ -172,7 +172,9 @@ export class NodeAgent {
         return this.#join(message);
       case 'used':
         if (message.bytes <= this.#parts.offer.ramBytes) return undefined;
-        return this.#giveUp(`it uses ${message.bytes} bytes of RAM, and ${this.#parts.offer.ramBytes} are lent`);
+        return this.#giveUp(
+          `it uses ${message.bytes} bytes of RAM, and ${this.#parts.offer.ramBytes} are lent`,
+        );
       case 'piece':
         return this.#files?.take(message.hash, message.offset, message.there ? body : undefined);
       default:
@@ -199,9 +201,13 @@ export class NodeAgent {
 
   /** The head books what it uses, and the node adds up for itself what it was asked to start. */
   #refuseTooMuch(): void {
-    const bytes = Array.from(this.#hosted.values(), ({ ramBytes }) => ramBytes).reduce((sum, one) => sum + one, 0);
+    const bytes = Array.from(this.#hosted.values(), ({ ramBytes }) => ramBytes).reduce(
+      (sum, one) => sum + one,
+      0,
+    );
     const { ramBytes: lent } = this.#parts.offer;
-    if (bytes > lent) throw new RpcError('OUT_OF_RAM', `${bytes} bytes of RAM are wanted here, and ${lent} are lent`);
+    if (bytes > lent)
+      throw new RpcError('OUT_OF_RAM', `${bytes} bytes of RAM are wanted here, and ${lent} are lent`);
   }
 
   #lent(wanted: HostGrantFact): ResolvedGrant {
@@ -259,7 +265,13 @@ export class NodeAgent {
   #ended(hosted: HostedComponent, end: ComponentEnd): void {
     if (!this.#hosted.delete(hosted.id)) return;
     const { crashed, reason, culprit } = end;
-    this.#tell({ say: 'ended', id: hosted.id, crashed, reason: reason.slice(0, LIMITS.reasonBytes), culprit });
+    this.#tell({
+      say: 'ended',
+      id: hosted.id,
+      crashed,
+      reason: reason.slice(0, LIMITS.reasonBytes),
+      culprit,
+    });
     hosted.ended();
     this.#parts.observer.ended(hosted.label, end);
   }

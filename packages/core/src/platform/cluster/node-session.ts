@@ -130,8 +130,10 @@ export class NodeSession {
     this.#isOver = true;
     this.#carrier.close();
     this.#owner.lost(this, reason);
-    const what = this.attaches ? `whoever attached it is gone: ${reason}` : `the node "${this.name}" is lost: ${reason}`;
-    for (const component of [...this.components.values()]) {
+    const what = this.attaches
+      ? `whoever attached it is gone: ${reason}`
+      : `the node "${this.name}" is lost: ${reason}`;
+    for (const component of this.components.values()) {
       this.components.delete(component.id);
       component.end({ crashed: true, reason: what, culprit: false, nodeLost: true });
     }

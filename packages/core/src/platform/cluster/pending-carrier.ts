@@ -62,10 +62,7 @@ export class PendingCarrier implements Carrier {
     assert(memory.length === 0, 'memory does not travel to other machines');
     if (this.#carrier) return this.#carrier.send(frame, memory, left);
     this.#waitingBytes += frame.byteLength;
-    if (
-      this.#waiting.length >= LIMITS.ringWaitingFrames ||
-      this.#waitingBytes > LIMITS.ringWaitingBytes
-    ) {
+    if (this.#waiting.length >= LIMITS.ringWaitingFrames || this.#waitingBytes > LIMITS.ringWaitingBytes) {
       queueMicrotask(() => this.fail(OVERRUN));
       return true;
     }

@@ -1,6 +1,11 @@
 /** A component that runs on a node, or waits for one, as the head of the cluster sees it. */
 import type { Carrier } from '../../channel/carrier.ts';
-import type { ComponentEnd, ComponentSpecification, Placement, PlatformComponent } from '../../supervisor/platform.ts';
+import type {
+  ComponentEnd,
+  ComponentSpecification,
+  Placement,
+  PlatformComponent,
+} from '../../supervisor/platform.ts';
 import { PendingCarrier } from './pending-carrier.ts';
 import type { NodeSession } from './node-session.ts';
 
@@ -56,7 +61,9 @@ export class RemoteComponent implements PlatformComponent {
 
   get placement(): Placement {
     const { label } = this.specification;
-    const standing = this.jailed ? { jailed: true as const } : { jailed: false as const, reason: 'it cannot be' };
+    const standing = this.jailed
+      ? { jailed: true as const }
+      : { jailed: false as const, reason: 'it cannot be' };
     return {
       kind: 'process',
       domain: label,

@@ -9,7 +9,13 @@ import type { BusLine, BusLineOwner } from '../cluster/bus-line.ts';
 import { FORM_FLAGS } from '../host/form.ts';
 import { LineCutter } from '../host/line-cutter.ts';
 import { Identity } from '../nats/keys.ts';
-import { type BusCommand, busEvent, type BusEvent, type ConnectCommand, type RouteCommand } from '../wire/bus-protocol.ts';
+import {
+  type BusCommand,
+  busEvent,
+  type BusEvent,
+  type ConnectCommand,
+  type RouteCommand,
+} from '../wire/bus-protocol.ts';
 import { parseControl } from '../wire/domain-protocol.ts';
 import { CONTROL_CHANNEL, Link, type LinkProof } from '../wire/link.ts';
 import { type RunningProcess, startPlainly } from './child-process/running-process.ts';
@@ -207,7 +213,7 @@ export class BusProcess implements BusLine {
   #gone(reason: string): void {
     if (this.#over) return;
     this.#over = true;
-    for (const number of [...this.#channels.keys()]) this.#ended(number, reason);
+    for (const number of this.#channels.keys()) this.#ended(number, reason);
     for (const ended of this.#routes.values()) ended(reason);
     this.#routes.clear();
     if (!this.#leaving) this.#observer.failed(reason);

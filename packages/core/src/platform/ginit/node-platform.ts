@@ -166,7 +166,8 @@ export class NodePlatform implements Platform {
     const channel = this.#nextChannel++;
     domain.join(component, peer, number, channel, true);
     void made.then((is) => {
-      if (is) bus.route({ link: number, channel, peer: way.key, ticket: way.ticket, opens: way.opens }, ended);
+      if (is)
+        bus.route({ link: number, channel, peer: way.key, ticket: way.ticket, opens: way.opens }, ended);
       else ended('its process cannot be joined to the bus');
     });
   }

@@ -3,7 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isClusterName, isPublicKey } from '@ginit/core/nats';
-import { type BusOptions, CLUSTER_PROTOCOL, type Member, type NodeFacts, ownPlatform } from '@ginit/core/supervisor';
+import {
+  type BusOptions,
+  CLUSTER_PROTOCOL,
+  type Member,
+  type NodeFacts,
+  ownPlatform,
+} from '@ginit/core/supervisor';
 import { isNodeName } from '../../model/index.ts';
 import { CORE } from '../component-imports.ts';
 import { readKey } from '../keys/key-file.ts';

@@ -69,7 +69,8 @@ export class CodeCache implements CodeStore {
       const entry = pathToFileURL(join(root, list.entry)).href;
       const imports = new ComponentImports(root);
       const forbidden = imports.forbidden(entry);
-      if (forbidden?.broken) throw new RpcError('NO_BINARY', `its code cannot be used here: ${forbidden.what}`);
+      if (forbidden?.broken)
+        throw new RpcError('NO_BINARY', `its code cannot be used here: ${forbidden.what}`);
       return { binary: imports.binary(entry), release };
     } catch (error) {
       release();
@@ -104,7 +105,8 @@ export class CodeCache implements CodeStore {
     }
     const content = await fetch({ hash, bytes });
     const is = createHash('sha256').update(content).digest('hex');
-    if (is !== hash) throw new RpcError('NO_BINARY', `a file of the component has the hash ${is}, and not ${hash}`);
+    if (is !== hash)
+      throw new RpcError('NO_BINARY', `a file of the component has the hash ${is}, and not ${hash}`);
     const whole = `${path}.${randomBytes(8).toString('hex')}`;
     await writeFile(whole, content, { mode: 0o400, flag: 'wx' });
     await rename(whole, path);
@@ -140,7 +142,8 @@ export class CodeCache implements CodeStore {
     if (bytes <= this.#bytesMax) return;
     const trees = await readdir(join(this.#directory, 'trees'));
     for (const name of trees)
-      if (!this.#used.has(name)) await rm(join(this.#directory, 'trees', name), { recursive: true, force: true });
+      if (!this.#used.has(name))
+        await rm(join(this.#directory, 'trees', name), { recursive: true, force: true });
     const inUse = new Set([...this.#used.values()].flatMap(({ hashes }) => hashes));
     for (const { name, size } of files.toSorted((one, other) => one.mtimeMs - other.mtimeMs)) {
       if (bytes <= this.#bytesMax) return;
@@ -154,7 +157,11 @@ export class CodeCache implements CodeStore {
 async function hasHash(path: string, hash: string): Promise<boolean> {
   const { readFile } = await import('node:fs/promises');
   try {
-    return createHash('sha256').update(await readFile(path)).digest('hex') === hash;
+    return (
+      createHash('sha256')
+        .update(await readFile(path))
+        .digest('hex') === hash
+    );
   } catch {
     return false;
   }

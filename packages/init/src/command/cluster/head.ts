@@ -47,7 +47,9 @@ export class Head implements ClusterHead {
   /** Lets those in that this config lets attach components, and the nodes of the list. */
   goBy(config: InitConfig): void {
     const attachers = startsOf(config).flatMap(({ start }) => start.place?.attach ?? []);
-    const nodes = this.#onBus.members.filter(({ key }) => key !== this.#onBus.publicKey && !attachers.includes(key));
+    const nodes = this.#onBus.members.filter(
+      ({ key }) => key !== this.#onBus.publicKey && !attachers.includes(key),
+    );
     this.platform.setMembers(nodes, [...new Set(attachers)]);
   }
 

@@ -135,7 +135,8 @@ function parseNodeLine(args: readonly string[]): NodeLine | 'help' | string[] {
     if (values.help) return 'help';
     const { name = '', label: labels = [], lend } = values;
     if (name === '') return ['no --name given'];
-    if (!isNodeName(name)) return [`--name ${name}: up to 64 letters, digits, ".", "_" and "-", and not "any"`];
+    if (!isNodeName(name))
+      return [`--name ${name}: up to 64 letters, digits, ".", "_" and "-", and not "any"`];
     const wrong = labels.find((label) => !isNodeLabel(label));
     if (wrong !== undefined) return [`--label ${wrong}: not a word or KEY=VALUE`];
     const ramBytes = values.ram === undefined ? Math.floor(totalmem() / 2) : parseBytes(values.ram);

@@ -15,7 +15,7 @@ export async function untilEnded(
   launcher: Launcher,
   start: (failed: (reason: string) => void) => () => Promise<void>,
 ): Promise<number> {
-  let end = (_: number): void => {};
+  let end: (code: number) => void = () => {};
   const ended = new Promise<number>((resolve) => {
     end = resolve;
   });

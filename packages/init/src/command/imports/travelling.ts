@@ -16,11 +16,12 @@ const hashOf = (content: Uint8Array): string => createHash('sha256').update(cont
 class Contents {
   readonly #paths = new Map<string, string>();
 
-  add(path: string): Pick<TravellingFile, 'hash' | 'bytes'> {
+  /** `named` is the path in the tree. */
+  add(path: string, named: string): TravellingFile {
     const content = readFileSync(path);
     const hash = hashOf(content);
     this.#paths.set(hash, path);
-    return { hash, bytes: content.byteLength };
+    return { path: named, hash, bytes: content.byteLength };
   }
 
   /** The file that was read last, because its pieces are asked for one after the other. */
@@ -77,13 +78,19 @@ export function travellingCode(
     const directory = dirname(file);
     if ([...own].some((one) => isBelow(one, directory))) own.add(file);
   }
-  const root = commonDirectory([...own, ...[...links.values()].flatMap(({ at, to }) => (to === undefined ? [at] : [at, to]))]);
+  const root = commonDirectory([
+    ...own,
+    ...[...links.values()].flatMap(({ at, to }) => (to === undefined ? [at] : [at, to])),
+  ]);
   const contents = new Contents();
   const here = (path: string): string => relative(root, path);
   return {
     entry: here(entry),
-    files: [...own].map((path) => ({ path: here(path), ...contents.add(path) })),
-    links: [...links.values()].map(({ at, to }) => ({ at: here(at), to: to === undefined ? undefined : here(to) })),
+    files: [...own].map((path) => contents.add(path, here(path))),
+    links: [...links.values()].map(({ at, to }) => ({
+      at: here(at),
+      to: to === undefined ? undefined : here(to),
+    })),
     native: [...own].some((path) => path.endsWith('.node')) ? ownPlatform() : undefined,
     read: (hash) => contents.read(hash),
   };
@@ -97,7 +104,10 @@ function linkOf(
   isOurs: (path: string) => boolean,
 ): Link | undefined {
   if (/^[./#]|^[a-z]+:/.test(specifier)) return undefined;
-  const name = specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
+  const name = specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
   for (let directory = dirname(importer); ; directory = dirname(directory)) {
     const at = join(directory, 'node_modules', name);
     if (existsSync(at)) {
