@@ -158,8 +158,7 @@ longHere('a node gives no more RAM than it lends', async () => {
     `${greeterOn('node="b"')} <start name="second" node="b"> <binary name="./greeter.js"/> </start>`,
   );
   await head.until('node "b" is there');
-  const waits =
-    /(greeter|second) +waiting .*the node "b" lends 6291456 bytes of RAM, of which \d+ are free/;
+  const waits = /(greeter|second) +waiting .*the node "b" lends 6291456 bytes of RAM, of which \d+ are free/;
   for (let look = 0; look < 100; look++) if (waits.test((await cluster.ask('ps')).stdout)) return;
   expect((await cluster.ask('ps')).stdout).toMatch(waits);
 });

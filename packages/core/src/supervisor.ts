@@ -34,7 +34,7 @@ export {
 // The machines of a cluster.
 export type { TravellingCode, TravellingFile } from './supervisor/binary-service.ts';
 export { NodeLedger } from './supervisor/node-ledger.ts';
-export { BusProcess, type BusOptions } from './platform/ginit/bus-process.ts';
+export { BusProcess, type BusOptions } from './platform/ginit/bus-connection.ts';
 export { ownPlatform } from './platform/host/own-platform.ts';
 export {
   ClusterPlatform,

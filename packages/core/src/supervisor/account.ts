@@ -168,8 +168,9 @@ export class Account {
   /** The quota of the whole system is memory of this node, until some of it moves. */
   endow(ledger: NodeLedger): void {
     assert(this.#ledger === undefined && this.#dependents.size === 0, 'an account is endowed at its birth');
-    ledger.endow(this.#ramQuota);
     this.#ledger = ledger;
+    ledger.use(this.#ramQuota);
+    ledger.book(this.#ramQuota);
   }
 
   /**
@@ -178,16 +179,34 @@ export class Account {
    */
   settleOn(ledger: NodeLedger): boolean {
     const before = this.#ledger;
-    const reference = this.#reference?.ledger;
-    if (this.ended || before === undefined || reference === undefined || this.#dependents.size > 0)
-      return false;
-    if (before === ledger) return true;
-    // It gives its quota back, and gets it again on the other node.
-    if (ledger !== reference && ledger.prepaidBytes < this.#ramQuota) return false;
-    before.giveBack(reference, this.#ramQuota);
-    reference.give(ledger, this.#ramQuota);
+    if (this.ended || before === undefined || !this.#reference || this.#dependents.size > 0) return false;
+    const bytes = this.#ramQuota;
+    const isNew = !this.#reference.#comesThrough(ledger);
+    if (before !== ledger && isNew && ledger.prepaidBytes < bytes) return false;
+    before.book(-bytes);
+    if (!this.#reference.#comesThrough(before)) before.use(-bytes);
+    if (isNew) ledger.use(bytes);
+    ledger.book(bytes);
     this.#ledger = ledger;
     return true;
+  }
+
+  /** Whether its quota is on the node, or comes through it on its way from the root. */
+  #comesThrough(ledger: NodeLedger): boolean {
+    for (let account: Account | undefined = this; account; account = account.#reference) {
+      if (account.#ledger === ledger) return true;
+    }
+    return false;
+  }
+
+  /** Counts its quota, and all that hangs on it, on each node of their ways; or takes that back. */
+  #countWays(sign: 1 | -1): void {
+    const ways = new Set<NodeLedger>();
+    for (let account: Account | undefined = this; account; account = account.#reference) {
+      if (account.#ledger) ways.add(account.#ledger);
+    }
+    for (const ledger of ways) ledger.use(sign * this.#ramQuota);
+    for (const dependent of this.#dependents) dependent.#countWays(sign);
   }
 
   /** Sets the reference account. That is possible only once, and never in a circle. */
@@ -219,7 +238,7 @@ export class Account {
     checkAmount(amount);
     this.#mustReach(to);
     const { ram, caps } = this.free;
-    const room = to === this.#reference ? ram : (this.#roomOf(to) ?? ram);
+    const room = to === this.#reference ? ram : this.#roomOf(to);
     const moved = { ram: Math.min(amount.ram, ram, room), caps: Math.min(amount.caps, caps) };
     this.#move(to, moved);
     return moved;
@@ -242,9 +261,9 @@ export class Account {
     this.#objects = 0;
     for (const dependent of this.#dependents) {
       if (reference) {
-        const [own, before, after] = [dependent.#ledger, this.#ledger, reference.#ledger];
-        if (own && before && after) own.hangsOn(before, after, dependent.total.ram);
+        dependent.#countWays(-1);
         dependent.#hangOn(reference);
+        dependent.#countWays(1);
       } else dependent.#reference = undefined;
     }
     this.#dependents.clear();
@@ -276,22 +295,26 @@ export class Account {
   }
 
   /** How much an account that hangs on this one can be given, as far as its node is concerned. */
-  #roomOf(to: Account): number | undefined {
-    return this.#ledger && to.ledger?.roomFrom(this.#ledger);
+  #roomOf(to: Account): number {
+    if (to.#ledger === undefined || this.#comesThrough(to.#ledger)) return Number.MAX_SAFE_INTEGER;
+    return to.#ledger.prepaidBytes;
   }
 
   #requireRoom(to: Account, ram: number): void {
     const room = this.#roomOf(to);
-    if (room === undefined || ram <= room) return;
-    const where = to.ledger?.name ?? '';
+    if (ram <= room) return;
+    const where = to.#ledger?.name ?? '';
     throw new RpcError('OUT_OF_RAM', `${to.label}: ${ram} bytes wanted, ${room} free on the node "${where}"`);
   }
 
   /** Books between the nodes of the two accounts what moves between these. */
   #moveMemory(to: Account, bytes: number): void {
-    if (this.#ledger === undefined || to.#ledger === undefined) return;
-    if (to === this.#reference) this.#ledger.giveBack(to.#ledger, bytes);
-    else this.#ledger.give(to.#ledger, bytes);
+    const [from, upwards] = [this.#ledger, to === this.#reference];
+    if (from === undefined || to.#ledger === undefined) return;
+    from.book(-bytes);
+    to.#ledger.book(bytes);
+    if (upwards && !to.#comesThrough(from)) from.use(-bytes);
+    if (!upwards && !this.#comesThrough(to.#ledger)) to.#ledger.use(bytes);
   }
 
   #move(to: Account, amount: Resources): void {

@@ -92,7 +92,8 @@ export interface StartNode {
   readonly confines: boolean;
   readonly domain: string | undefined;
   /**
-   * Which machine of the cluster it runs on, or who attaches it; missing for the machine of who starts it.
+   * Which machine of the cluster it runs on, or who attaches it; missing for the machine of who
+   * starts it.
    */
   readonly place: PlaceDemand | undefined;
   readonly ramLimit: number | undefined;

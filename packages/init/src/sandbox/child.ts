@@ -304,8 +304,7 @@ export class Child {
       place,
     });
     const released = (): void => grants.forEach((grant) => grant[Symbol.dispose]());
-    starting.then(released, released);
-    const thread = await starting;
+    const thread = await starting.finally(released);
     if (this.#ended) return thread[Symbol.dispose]();
     this.#thread = thread;
     await thread.setHandler(this.#host.env.signal(() => this.#threadChanged(thread)));

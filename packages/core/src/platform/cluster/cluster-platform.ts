@@ -104,7 +104,9 @@ export class ClusterPlatform implements LocalPlatform {
     this.#placeSoon();
   }
 
-  /** A node that has been waiting says hello seldom; one that is not there yet says it by itself. */
+  /**
+   * A node that has been waiting says hello seldom; one that is not there yet says it by itself.
+   */
   #lookFor(key: string): void {
     if (this.#looked.has(key)) return;
     this.#looked.add(key);
@@ -289,7 +291,9 @@ export class ClusterPlatform implements LocalPlatform {
     else component.waits = `waits: ${problems[0] ?? 'no node is there'}`;
   }
 
-  /** The nodes that a demand means and that are there, the best ones first; or what is waited for. */
+  /**
+   * The nodes that a demand means and that are there, the best ones first; or what is waited for.
+   */
   #candidates(
     { node, labels, attach }: PlaceDemand,
     component: RemoteComponent,

@@ -1,4 +1,6 @@
-/** Asks the head for files by their hashes, piece by piece: a few at a time, so nothing piles up. */
+/**
+ * Asks the head for files by their hashes, piece by piece: a few at a time, so nothing piles up.
+ */
 import { Semaphore } from '../../async/semaphore.ts';
 import { PeerGone, RpcError } from '../../errors.ts';
 import { PIECE_BYTES } from './messages.ts';

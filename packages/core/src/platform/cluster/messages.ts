@@ -111,6 +111,7 @@ export const nodeOffer = record({
   /** The host grants that components there may be given. */
   lends: list(hostGrant, LIMITS.hostGrants),
 });
+/** The name of a node, what it is made of, and what it lends. */
 export type NodeOffer = ShapeType<typeof nodeOffer>;
 
 /** What a node says. */

@@ -14,7 +14,7 @@ import {
   readMessage,
   writeMessage,
 } from './messages.ts';
-import type { RemoteComponent } from './remote-component.ts';
+import type { Host, RemoteComponent } from './remote-component.ts';
 
 /** How long the last frames of a component are waited for that has ended. */
 const LAST_FRAMES_US = 2_000_000;
@@ -32,7 +32,7 @@ export interface NodeSessionOwner {
 }
 
 /** One node, while it is there. */
-export class NodeSession {
+export class NodeSession implements Host {
   readonly name: string;
   readonly key: string;
   /** Whether it is somebody who attaches one component. */

@@ -7,10 +7,19 @@ import type {
   PlatformComponent,
 } from '../../supervisor/platform.ts';
 import { PendingCarrier } from './pending-carrier.ts';
-import type { NodeSession } from './node-session.ts';
+import type { HeadMessage } from './messages.ts';
 
 /** The phrase for a component whose node was not looked for yet. */
 const NOT_PLACED = 'waits for a node';
+
+/** The node of a component. */
+export interface Host {
+  readonly name: string;
+  readonly key: string;
+  tell(message: HeadMessage): void;
+  /** Calls `parted` when the channel of the two has ended. */
+  watch(component: number, peer: number, parted: () => void): void;
+}
 
 /** One component. */
 export class RemoteComponent implements PlatformComponent {
@@ -21,7 +30,7 @@ export class RemoteComponent implements PlatformComponent {
   /** What is to be done when it has a node: channels to others. */
   readonly whenPlaced: (() => void)[] = [];
   readonly gone: Promise<void>;
-  node: NodeSession | undefined;
+  node: Host | undefined;
   waits: string | undefined = NOT_PLACED;
   pid: number | undefined;
   jailed = true;
@@ -74,7 +83,7 @@ export class RemoteComponent implements PlatformComponent {
   }
 
   /** It runs on this node from now on. */
-  place(node: NodeSession): void {
+  place(node: Host): void {
     this.node = node;
     this.waits = undefined;
     for (const act of this.whenPlaced.splice(0)) act();

@@ -18,7 +18,7 @@ import type {
 import { longTimeout } from '../host/long-timeout.ts';
 import { threadUse } from '../host/thread-use.ts';
 import type { BusWay } from '../cluster/bus-line.ts';
-import type { BusProcess } from './bus-process.ts';
+import type { BusProcess } from './bus-connection.ts';
 import { Domain, type DomainObserver } from './domain.ts';
 import { JailAudit } from './jail-audit.ts';
 import { type JailChoice, jailFor, standingOf, withoutJails } from './jail-choice.ts';
