@@ -41,7 +41,8 @@ export function startable(
   const find = (name: string): ResolvedBinary | undefined => {
     if (name === ATTACHED) return { moduleUrl: '', files: [], takes: 'nothing' };
     const moduleUrl = byName.has(name) ? undefined : stockModule(name);
-    return moduleUrl === undefined ? byName.get(name) : binaryOf(moduleUrl, imports);
+    const found = moduleUrl === undefined ? byName.get(name) : binaryOf(moduleUrl, imports);
+    return found && imports ? { ...found, code: () => imports.codeOf(found) } : found;
   };
   return (name, starter) => {
     const binary = find(name);

@@ -98,6 +98,7 @@ export class ComponentImports {
   /** What was found out about files for this check: components share many. */
   readonly #looks = new Map<string, FileLook>();
   readonly #unchanged = new Map<KnownModule, boolean>();
+  readonly #codes = new Map<string, TravellingCode>();
 
   /**
    * `directory` is the config file's. What was read for the check before this one is taken over
@@ -204,8 +205,13 @@ export class ComponentImports {
     const graph = this.of(moduleUrl);
     const takes = this.forbidden(moduleUrl) === undefined ? 'nothing' : 'grant and jail';
     const files = [...graph.files, ...dataOf(moduleUrl, graph)];
-    let code: TravellingCode | undefined;
-    const travelling = (): TravellingCode => (code ??= travellingCode(moduleUrl, graph, files, CORE));
-    return { moduleUrl, files, takes, handsOn: isHolderModule(moduleUrl), code: travelling };
+    return { moduleUrl, files, takes, handsOn: isHolderModule(moduleUrl) };
+  }
+
+  /** The code of a binary of these, for another machine. */
+  codeOf({ moduleUrl, files }: ResolvedBinary): TravellingCode {
+    const code = this.#codes.get(moduleUrl) ?? travellingCode(moduleUrl, this.of(moduleUrl), files, CORE);
+    this.#codes.set(moduleUrl, code);
+    return code;
   }
 }
