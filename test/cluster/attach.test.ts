@@ -54,7 +54,7 @@ test.skipIf(missing || leftOut(true))(
     <start name="cam" ram="4M"> <attach key="${cluster.keyOf('cam')}"/> <provides> <service name="Camera"/> </provides> </start>
     <start name="viewer"> <binary name="./viewer.js"/> </start>`);
     await head.until('on the bus');
-    expect((await cluster.ask('ps')).stdout).toContain('waits for somebody to attach it');
+    await cluster.untilSays(/waits for somebody to attach it/, 'ps');
     const first = cluster.attach('cam', './camera.js');
     await head.until('round 1: a picture');
     expect(head.stdout).toContain('[init -> cam] looks');

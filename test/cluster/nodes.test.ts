@@ -107,12 +107,11 @@ here('a node that dies in the middle of calls is waited for, and found again', a
   node.killGroup();
   await head.until('round 1 ended: PeerGone');
   await head.until('node "b" is not there');
-  const { stdout } = await cluster.ask('ps');
-  expect(stdout).toMatch(/greeter +waiting .* waits for the node "b"/);
-  expect((await cluster.ask('nodes')).stdout).toMatch(/b +not there/);
+  await cluster.untilSays(/greeter +waiting .* waits for the node "b"/, 'ps');
+  await cluster.untilSays(/b +not there/, 'nodes');
   cluster.node('b');
   await head.until('round 2: hello, world!');
-  expect((await cluster.ask('ps')).stdout).toMatch(/greeter +running +node b, process \d+, jailed/);
+  await cluster.untilSays(/greeter +running +node b, process \d+, jailed/, 'ps');
 });
 
 here(
@@ -145,7 +144,7 @@ longHere('any node with the labels is taken, and waited for', async () => {
     <start name="greeter"> <binary name="./greeter.js"/> <node label="gpu"/> <provides> <service name="Greeter"/> </provides> </start>
     ${VISITOR_HERE}`);
   await head.until('node "b" is there');
-  expect((await cluster.ask('ps')).stdout).toContain('waits for a node with the label "gpu"');
+  await cluster.untilSays(/waits for a node with the label "gpu"/, 'ps');
   const node = cluster.node('c', '--label', 'gpu=large', '--cores', '1', '--ram', '64M');
   expect((await head.finished).stdout).toContain('hello, world!');
   expect(node.stderr).toContain('[init -> greeter] runs here');
@@ -159,8 +158,7 @@ longHere('a node gives no more RAM than it lends', async () => {
   );
   await head.until('node "b" is there');
   const waits = /(greeter|second) +waiting .*the node "b" lends 6291456 bytes of RAM, of which \d+ are free/;
-  for (let look = 0; look < 100; look++) if (waits.test((await cluster.ask('ps')).stdout)) return;
-  expect((await cluster.ask('ps')).stdout).toMatch(waits);
+  await cluster.untilSays(waits, 'ps');
 });
 
 longHere('host grants are those that the owner of the node lends', async () => {

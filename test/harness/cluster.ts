@@ -9,6 +9,8 @@ import { NatsServer } from './nats-server.ts';
 export const CLUSTER = 'test';
 /** How long a machine of a test may be unreachable before it is lost. */
 const LEASE = '1s';
+/** Each look at a system starts a process, which takes a while. */
+const LOOKS_MAX = 40;
 
 /** A cluster in a directory of its own. */
 export class TestCluster implements AsyncDisposable {
@@ -69,6 +71,15 @@ export class TestCluster implements AsyncDisposable {
   /** Asks the head. */
   async ask(...args: readonly string[]): Promise<FinishedRun> {
     return this.place.run(...args, '--system', 'cluster');
+  }
+
+  /** Asks the head again and again until its answer has this; an answer that never has is thrown. */
+  async untilSays(what: RegExp, ...args: readonly string[]): Promise<void> {
+    for (let looks = 1; ; looks++) {
+      const { stdout } = await this.ask(...args);
+      if (what.test(stdout)) return;
+      if (looks >= LOOKS_MAX) throw new Error(`"ginit ${args.join(' ')}" never said ${what}:\n${stdout}`);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
