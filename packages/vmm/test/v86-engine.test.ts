@@ -1,5 +1,6 @@
 /** The engine v86 without a monitor around it. */
 import { expect, test } from 'vitest';
+import type { IdeDisk } from '../src/engine/engine.ts';
 import type { RegisterBlock } from '../src/devices/virtio/pci-transport.ts';
 import { PCI_DEVICES_MAX, startV86, V86_MEMORY } from '../src/engine/v86/v86-engine.ts';
 import { bootImage } from '../src/linux/boot-image.ts';
@@ -9,18 +10,20 @@ import { Program } from './tiny-guest.ts';
 const NO_REGISTERS: RegisterBlock = { size: 128, read: () => 0, write: () => {} };
 /** The command by which a driver asks the sound card for an interrupt. */
 const FORCE_INTERRUPT = 0xf2;
+/** The first function of device 30, where v86 has its IDE controller, from its timing register on. */
+const IDE_TIMING = 0x8000_f040 | 0;
 /** The bit of the keyboard controller's command byte that has it translate. */
 const KEYBOARD_TRANSLATES = 0x40;
 
 const MEMORY_BYTES = V86_MEMORY.least;
 
-/** An engine without disks, and the last byte that its guest has written when that has halted. */
-async function engineOf(program: Program) {
+/** An engine, and the last byte that its guest has written when that has halted. */
+async function engineOf(program: Program, ideDisks: readonly IdeDisk[] = []) {
   let last = 0;
   let halted: () => void = () => {};
   const isHalted = new Promise<void>((resolve) => (halted = resolve));
   const engine = await startV86(
-    { memoryBytes: MEMORY_BYTES, ideDisks: [], media: {}, firmware: undefined },
+    { memoryBytes: MEMORY_BYTES, ideDisks, media: {}, firmware: undefined },
     { serialOutput: (byte) => (last = byte), turn: () => {}, halted, reset: () => {}, failed: () => {} },
   );
   const lastByte = async (): Promise<number> => {
@@ -39,6 +42,15 @@ test('without a BIOS, the keyboard has the codes that Linux expects of one behin
   const program = new Program().out(0x64, 1, 0x20).inByte(0x60).writeSerial();
   const { lastByte } = await engineOf(program);
   expect((await lastByte()) & KEYBOARD_TRANSLATES).toBe(KEYBOARD_TRANSLATES);
+});
+
+test('without a BIOS, the cables of the IDE controller are switched on', async () => {
+  const disk = { sizeBytes: 1024 * 1024, read: async () => new Uint8Array(0), write: async () => {} };
+  for (const timing of [0xcfd, 0xcff]) {
+    const program = new Program().out(0xcf8, 4, IDE_TIMING).inByte(timing).writeBit(7);
+    const { lastByte } = await engineOf(program, [disk]);
+    expect(await lastByte()).toBe('1'.charCodeAt(0));
+  }
 });
 
 test("our devices have interrupt lines of their own, and none is that of v86's sound card", async () => {

@@ -126,6 +126,8 @@ export interface V86Cpu {
   readonly devices: {
     readonly pci: {
       readonly isa_bridge_space8: Uint8Array;
+      /** The configuration spaces, by number of the device. */
+      readonly device_spaces: readonly (Int32Array | undefined)[];
       readonly devices: readonly ({ readonly pci_bars: (object | undefined)[] } | undefined)[];
       register_device(device: object): void;
       raise_irq(id: number): void;
@@ -242,6 +244,7 @@ const OBJECTS = [
   'memory_size',
   'devices.pci.isa_bridge_space8',
   'devices.pci.devices',
+  'devices.pci.device_spaces',
   'devices.uart0.input',
   'devices.vga.screen',
   'devices.vga.dac_map',
