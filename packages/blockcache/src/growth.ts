@@ -27,8 +27,8 @@ const RESERVE_PART = 16;
 const RESERVE_BYTES_MIN = 64 * 1024;
 
 /** What of so much free quota the cache may use. */
-export function usable(freeBytes: number): number {
-  return freeBytes - Math.max(RESERVE_BYTES_MIN, Math.floor(freeBytes / RESERVE_PART));
+export function usable(bytes: number): number {
+  return bytes - Math.max(RESERVE_BYTES_MIN, Math.floor(bytes / RESERVE_PART));
 }
 
 export async function freeBytes(env: Pick<Env, 'quota'>): Promise<number> {
