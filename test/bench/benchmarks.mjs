@@ -7,5 +7,6 @@ import { reconfigure } from './reconfigure/benchmark.mjs';
 import { rpc } from './rpc/benchmark.mjs';
 import { signal } from './signal/benchmark.mjs';
 import { spawn } from './spawn/benchmark.mjs';
+import { vmm } from './vmm/benchmark.mjs';
 
-export const BENCHMARKS = [rpc, bulk, signal, spawn, reconfigure, block, cache, cluster];
+export const BENCHMARKS = [rpc, bulk, signal, spawn, reconfigure, block, cache, cluster, vmm];

@@ -22,7 +22,8 @@ export class SerialPerson {
     this.seen = '';
     // What is typed is echoed; the guest puts the two parts of the last word together.
     this.#socket.write(`${command}; echo the" end"\n`);
-    await this.until(/^the end\r?$/m);
+    await this.until(/^the end\r?$|syntax error/m);
+    if (this.seen.includes('syntax error')) throw new Error(`the shell does not take "${command}"`);
     return this.seen;
   }
 

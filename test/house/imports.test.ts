@@ -8,11 +8,12 @@ const HOST_ROOMS = [
   /^packages\/core\/src\/platform\//,
   /^packages\/simulator\/src\//,
   /^packages\/init\/src\/command\//,
+  /^packages\/rumpfs\/src\/node\//,
   /^packages\/sharedarraybuffer-polyfill\/src\//,
 ];
 
 /** What gives no authority, so that components may import it, too. */
-const HARMLESS = ['node:zlib'];
+const HARMLESS = ['node:zlib', 'node:stream'];
 
 const packageOf = (file: string): string => /^packages\/([^/]+)\/src\//.exec(file)?.[1] ?? '';
 

@@ -83,7 +83,7 @@ test.skipIf(lacks !== undefined)(
       const sum = /([0-9a-f]{32})  noise/.exec(await person.run('md5sum noise'))?.[1];
 
       await person.run(
-        'printf "\\033[2J\\033[HThe screen of a guest\\n" > /dev/tty1; head -n 1 /dev/tty1 > typed &',
+        'printf "\\033[2J\\033[HThe screen of a guest\\n" > /dev/tty1; head -n 1 /dev/tty1 > typed & :',
       );
       expect(await place.run('vm', 'type', 'vmm', 'Typed text, 1 + 1')).toMatchObject({
         code: 0,

@@ -10,5 +10,10 @@ export type { LinkChannel } from './platform/nats/link-channel.ts';
 export { isPublicKey, NkeyError } from './platform/nats/nkey.ts';
 export { type BusPermissions, isClusterName, permissionsOf } from './platform/nats/subjects.ts';
 export { NatsBus, type NatsBusOptions } from './platform/nats/nats-bus.ts';
+export type { NatsTls } from './platform/nats/nats-options.ts';
 export { SystemClock } from './platform/nats/system-clock.ts';
-export { natsServerConfig, type ServerConfigParts } from './platform/nats/server-config.ts';
+export {
+  BUS_PAYLOAD_BYTES_MIN,
+  natsServerConfig,
+  type ServerConfigParts,
+} from './platform/nats/server-config.ts';

@@ -132,6 +132,18 @@ export class Workshop {
     return path;
   }
 
+  /** The image as a tool has left it, of those that work on the file of `save`. */
+  load(): Uint8Array {
+    return bytesOf(join(this.folder, 'current.img'));
+  }
+
+  /** The path of a new file with these contents, for tools. */
+  workFile(content: Uint8Array): string {
+    const path = this.#path('file');
+    writeFileSync(path, content);
+    return path;
+  }
+
   /** Writes a tree of files for `mke2fs -d`. */
   folderOf(tree: Tree): string {
     const path = this.#path('tree');

@@ -8,6 +8,7 @@ import * as fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { missingTools, run, Workshop } from './e2fsprogs.ts';
 import { Mounted, pattern, same } from './mounting.ts';
+import { ourFindings } from './our-check.ts';
 
 const workshop = new Workshop();
 afterAll(() => workshop.dispose());
@@ -34,10 +35,11 @@ const EXT4 = [
   'huge_file',
   'dir_nlink',
   'extra_isize',
+  'inline_data',
 ];
 const KNOWN = [...EXT2, ...EXT4];
 /** The features that forbid writing, and those that forbid mounting. */
-const READ_ONLY = ['mmp', 'ea_inode', 'inline_data', 'quota', 'bigalloc', 'verity'];
+const READ_ONLY = ['mmp', 'ea_inode', 'quota', 'bigalloc', 'verity'];
 const INCOMPATIBLE = ['encrypt', 'casefold'];
 /**
  * The number of runs; with other seeds than the usual one (`pnpm fuzz ext-features`) there are
@@ -115,6 +117,7 @@ async function judge(image: Uint8Array): Promise<'written' | 'read' | 'refused'>
   await fs.symlink('/link', 'y'.repeat(200));
   const done = await fs.end();
   expect(workshop.check(done)).toBe('');
+  expect(await ourFindings(done, 'ext2')).toBe('');
   expect(same(workshop.dump(done, '/directory/many/again'), pattern(300_000, 4))).toBe(true);
   const again = await Mounted.start(done);
   expect(same(await again.contents('/filling'), pattern(most, 3))).toBe(true);

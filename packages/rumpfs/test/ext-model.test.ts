@@ -4,6 +4,7 @@ import { skipIfLong } from '../../../test/harness/long.ts';
 import { missingTools, Workshop } from './e2fsprogs.ts';
 import type { MemoryOptions } from './memory-hypercalls.ts';
 import { Pair } from './model-pair.ts';
+import { ourFindings } from './our-check.ts';
 import { anyStep, located } from './model-steps.ts';
 
 /** Request mixes for each image and way; `npm run fuzz` does more of them. */
@@ -53,7 +54,9 @@ describe.skipIf(missingTools)(`ext2 against a model ${missingTools ?? ''}`, () =
             const pair = await Pair.start(device, { ...way.options, memoryBytes });
             for (const one of steps) await pair.step(located(one, pair.model));
             await pair.compareAll();
-            expect(workshop.check(await pair.end())).toBe('');
+            const done = await pair.end();
+            expect(workshop.check(done)).toBe('');
+            expect(await ourFindings(done, 'ext2')).toBe('');
           },
         );
         await fc.assert(property, { numRuns: RUNS, endOnFailure: false });

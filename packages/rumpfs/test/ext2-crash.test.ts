@@ -4,6 +4,7 @@ import { FsError } from '../src/errors.ts';
 import { missingTools, Workshop } from './e2fsprogs.ts';
 import { randomFrom } from './memory-hypercalls.ts';
 import { Mounted, pattern, same } from './mounting.ts';
+import { ourFindings } from './our-check.ts';
 
 const workshop = new Workshop();
 afterAll(() => workshop.dispose());
@@ -53,6 +54,7 @@ describe.skipIf(missingTools)(`ext2 after a power failure ${missingTools ?? ''}`
         const crashed = fs.hypercalls.crash(random);
         const mended = workshop.mend(crashed, ['-f', '-y']);
         expect(workshop.check(mended)).toBe('');
+        expect(await ourFindings(mended, 'ext2')).toBe('');
         const paths = kept.map((_bytes, index) => `/kept/${index}`);
         for (const [index, found] of workshop.dumpAll(mended, paths).entries()) {
           expect(same(found, kept[index] ?? new Uint8Array(0)), `file ${index}`).toBe(true);

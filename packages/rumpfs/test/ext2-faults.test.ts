@@ -3,6 +3,7 @@ import { FsError } from '../src/errors.ts';
 import { missingTools, Workshop } from './e2fsprogs.ts';
 import { randomFrom } from './memory-hypercalls.ts';
 import { Mounted, pattern, same } from './mounting.ts';
+import { ourFindings } from './our-check.ts';
 
 const workshop = new Workshop();
 afterAll(() => workshop.dispose());
@@ -142,6 +143,7 @@ describe.skipIf(missingTools)(`ext2 on a failing device ${missingTools ?? ''}`, 
       broken = false;
       const mended = workshop.mend(await fs.end(), ['-f', '-y']);
       expect(workshop.check(mended)).toBe('');
+      expect(await ourFindings(mended, 'ext2')).toBe('');
     }
   });
 });

@@ -6,6 +6,7 @@ import { FatWorkshop, missingFatTools } from './fat-tools.ts';
 import type { MemoryOptions } from './memory-hypercalls.ts';
 import { Pair } from './model-pair.ts';
 import { anyStep, located } from './model-steps.ts';
+import { ourFindings } from './our-check.ts';
 import { FAT_FORMS } from './msdos-forms.ts';
 
 const workshop = new FatWorkshop();
@@ -50,7 +51,9 @@ describe.skipIf(missingFatTools)(`msdos against a model ${missingFatTools ?? ''}
           );
           for (const one of some) await pair.step(located(one, pair.model));
           await pair.compareAll();
-          expect(workshop.check(await pair.end())).toBe('');
+          const done = await pair.end();
+          expect(workshop.check(done)).toBe('');
+          expect(await ourFindings(done, 'msdos')).toBe('');
         });
         await fc.assert(property, { numRuns: propertyRuns(1), endOnFailure: true });
       });

@@ -1,5 +1,6 @@
 /** The engine v86 without a monitor around it. */
 import { expect, test } from 'vitest';
+import type { IdeDisk } from '../src/engine/engine.ts';
 import type { RegisterBlock } from '../src/devices/virtio/pci-transport.ts';
 import { PCI_DEVICES_MAX, startV86, V86_MEMORY } from '../src/engine/v86/v86-engine.ts';
 import { bootImage } from '../src/linux/boot-image.ts';
@@ -9,19 +10,54 @@ import { Program } from './tiny-guest.ts';
 const NO_REGISTERS: RegisterBlock = { size: 128, read: () => 0, write: () => {} };
 /** The command by which a driver asks the sound card for an interrupt. */
 const FORCE_INTERRUPT = 0xf2;
+/** The first function of device 30, where v86 has its IDE controller, from its timing register on. */
+const IDE_TIMING = 0x8000_f040 | 0;
+/** The bit of the keyboard controller's command byte that has it translate. */
+const KEYBOARD_TRANSLATES = 0x40;
+
+const MEMORY_BYTES = V86_MEMORY.least;
+
+/** An engine, and the last byte that its guest has written when that has halted. */
+async function engineOf(program: Program, ideDisks: readonly IdeDisk[] = []) {
+  let last = 0;
+  let halted: () => void = () => {};
+  const isHalted = new Promise<void>((resolve) => (halted = resolve));
+  const engine = await startV86(
+    { memoryBytes: MEMORY_BYTES, ideDisks, media: {}, firmware: undefined },
+    { serialOutput: (byte) => (last = byte), turn: () => {}, halted, reset: () => {}, failed: () => {} },
+  );
+  const lastByte = async (): Promise<number> => {
+    const elf = program.halt().kernel();
+    const kernel = { file: readKernelFile(elf), kernel: readElf(elf) };
+    engine.boot(bootImage({ ...kernel, initrd: undefined, commandLine: '', memoryBytes: MEMORY_BYTES }));
+    engine.run();
+    await isHalted;
+    await engine.close();
+    return last;
+  };
+  return { engine, lastByte };
+}
+
+test('without a BIOS, the keyboard has the codes that Linux expects of one behind a BIOS', async () => {
+  const program = new Program().out(0x64, 1, 0x20).inByte(0x60).writeSerial();
+  const { lastByte } = await engineOf(program);
+  expect((await lastByte()) & KEYBOARD_TRANSLATES).toBe(KEYBOARD_TRANSLATES);
+});
+
+test('without a BIOS, the cables of the IDE controller are switched on', async () => {
+  const disk = { sizeBytes: 1024 * 1024, read: async () => new Uint8Array(0), write: async () => {} };
+  for (const timing of [0xcfd, 0xcff]) {
+    const program = new Program().out(0xcf8, 4, IDE_TIMING).inByte(timing).writeBit(7);
+    const { lastByte } = await engineOf(program, [disk]);
+    expect(await lastByte()).toBe('1'.charCodeAt(0));
+  }
+});
 
 test("our devices have interrupt lines of their own, and none is that of v86's sound card", async () => {
   const program = new Program().out(0x22c, 1, FORCE_INTERRUPT);
   // The interrupt controller is asked for the lines that are raised.
-  const elf = program.out(0x20, 1, 0x0a).inByte(0x20).writeSerial().halt().kernel();
-  let raised = 0;
-  let halted: () => void = () => {};
-  const isHalted = new Promise<void>((resolve) => (halted = resolve));
-  const memoryBytes = V86_MEMORY.least;
-  const engine = await startV86(
-    { memoryBytes, ideDisks: [], media: {}, firmware: undefined },
-    { serialOutput: (byte) => (raised = byte), turn: () => {}, halted, reset: () => {}, failed: () => {} },
-  );
+  program.out(0x20, 1, 0x0a).inByte(0x20).writeSerial();
+  const { engine, lastByte } = await engineOf(program);
   const lines: number[] = [];
   for (let device = 0; device < PCI_DEVICES_MAX; device++) {
     engine.addPciDevice({
@@ -34,11 +70,7 @@ test("our devices have interrupt lines of their own, and none is that of v86's s
       },
     });
   }
-  const kernel = { file: readKernelFile(elf), kernel: readElf(elf) };
-  engine.boot(bootImage({ ...kernel, initrd: undefined, commandLine: '', memoryBytes }));
-  engine.run();
-  await isHalted;
-  engine.close();
+  const raised = await lastByte();
   expect(new Set(lines).size).toBe(PCI_DEVICES_MAX);
   const soundCard = 1 << 5;
   expect(raised & soundCard).toBe(soundCard);

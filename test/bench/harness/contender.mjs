@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 const TIMEOUT_MS = 60_000;
 
 /** Runs a command to its end; settles with its output. Rejects if it fails or takes too long. */
-function finished(command) {
+function finished(command, timeoutMs = TIMEOUT_MS) {
   const [file, ...args] = command;
   return new Promise((resolve, reject) => {
     // A process group of its own: ginit has children, which must not outlive a run that hangs.
@@ -16,7 +16,7 @@ function finished(command) {
     let errors = '';
     child.stdout.setEncoding('utf8').on('data', (text) => (output += text));
     child.stderr.setEncoding('utf8').on('data', (text) => (errors += text));
-    const timer = setTimeout(() => process.kill(-child.pid, 'SIGKILL'), TIMEOUT_MS);
+    const timer = setTimeout(() => process.kill(-child.pid, 'SIGKILL'), timeoutMs);
     child.on('error', reject);
     child.on('close', (code, signal) => {
       clearTimeout(timer);
@@ -39,5 +39,5 @@ function figuresIn(output) {
 
 /** Runs a contender once at its place; settles with its figures by key. */
 export async function runOnce(contender) {
-  return figuresIn(await finished(contender.place.wrap(contender.command)));
+  return figuresIn(await finished(contender.place.wrap(contender.command), contender.timeoutMs));
 }

@@ -21,7 +21,7 @@ const known = (entries) =>
  * and `ratios(median)`, where `median(contender, figure)` is NaN for a contender that did not run.
  *
  * A contender has an `id`, a `label`, a `place`, the `command` to run, and perhaps `skipped`: why
- * it is not run.
+ * it is not run, and `timeoutMs`: how long it may take.
  */
 export async function runBenchmark(benchmark, { quick }) {
   const places = findPlaces();

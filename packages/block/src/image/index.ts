@@ -30,6 +30,15 @@ export type { ImageCheck } from './image-check.ts';
 export { ImageError, type ImageErrorCode } from './image-error.ts';
 export { checkImage, openImage, type OpenImageOptions, seemingFormat } from './open-image.ts';
 export { compactImage, type Compaction } from './compact-image.ts';
+export {
+  type BackingFile,
+  backingFormat,
+  type FileUse,
+  formatNamedBy,
+  type ImageFile,
+  OpenFiles,
+  type OpenHostFile,
+} from './open-files.ts';
 export { DiskDevice } from './disk-device.ts';
 export { createQcow2, type CreateQcow2Options } from './qcow2/create.ts';
 export { repairQcow2 } from './qcow2/repair.ts';

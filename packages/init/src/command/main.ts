@@ -35,6 +35,8 @@ const HELP = `ginit: runs a system of components from one config file
   ginit image COMMAND ...           disk images: info, check, create, convert, resize, compact, snapshot (--help says more)
   ginit schema [FILE]               an XML Schema of configs, for editors
   ginit guests [fetch NAME]         lists unmodified systems for virtual machines, and prepares them
+  ginit key new | show FILE         the keys of machines that are joined over a bus
+  ginit bus config | start ...      the nats-server that joins them: its configuration; runs one (--help says more)
   ginit help COMPONENT              what a component provides, needs, and understands in its <config>
   ginit help COMMAND                the options of one of the commands below
   ginit help | --help               this text
@@ -176,6 +178,14 @@ async function perform(args: readonly string[], output: Output, launcher: Launch
   if (first === 'guests') {
     const { guests } = await import('./guests/main.ts');
     return guests(others, output);
+  }
+  if (first === 'key') {
+    const { key } = await import('./bus/key-command.ts');
+    return key(others, output);
+  }
+  if (first === 'bus') {
+    const { bus } = await import('./bus/main.ts');
+    return bus(others, output);
   }
   if (first === 'image') {
     const { image } = await import('./image/main.ts');

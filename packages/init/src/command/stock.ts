@@ -33,7 +33,7 @@ const STOCK: Readonly<Record<string, string>> = {
   report_rom: '@ginit/os/report_rom',
   rom_block: '@ginit/block/rom_block',
   rom_filter: '@ginit/os/rom_filter',
-  rumpfs: '@ginit/rumpfs',
+  rumpfs: '@ginit/rumpfs/main',
   sequence: '@ginit/init/sequence',
   snapshot_block: '@ginit/block/snapshot_block',
   socket_terminal: '@ginit/os/socket_terminal',

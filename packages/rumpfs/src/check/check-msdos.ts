@@ -4,11 +4,11 @@
  */
 import { FsError, messageOf } from '../errors.ts';
 import type { BlockIo } from '../hypercall/hypercalls.ts';
+import { bytesAt } from './device.ts';
 import { type CheckReport, Findings } from './report.ts';
 
 /** The largest table that is read: that of a FAT32 with 2 TiB in clusters of 64 KiB. */
 const TABLE_BYTES_MAX = 128 * 1024 * 1024;
-const READ_BYTES = 256 * 1024;
 const DIRECTORY_BYTES_MAX = 2 * 1024 * 1024;
 const DEPTH_MAX = 512;
 const NODES_MAX = 16_000_000;
@@ -346,24 +346,4 @@ function twelveBits(table: Uint8Array, index: number): number {
 function firstDifference(one: Uint8Array, other: Uint8Array): number {
   for (let index = 0; index < one.length; index += 1) if (one[index] !== other[index]) return index;
   return -1;
-}
-
-/** Bytes of the device, in pieces. */
-async function bytesAt(bio: BlockIo, offset: number, length: number): Promise<Uint8Array> {
-  const size = bio.sectorSizeBytes;
-  const first = Math.floor(offset / size);
-  const end = Math.ceil((offset + length) / size);
-  if (end > bio.sectorCount)
-    throw new FsError('Corrupt', `check: bytes ${offset} to ${offset + length} are behind the device's end`);
-  const bytes = new Uint8Array((end - first) * size);
-  const step = Math.max(1, Math.floor(READ_BYTES / size));
-  for (let sector = first; sector < end; sector += step) {
-    const count = Math.min(step, end - sector);
-    try {
-      await bio.read(sector, bytes.subarray((sector - first) * size, (sector - first + count) * size));
-    } catch (error) {
-      throw new FsError('InputOutput', `sector ${sector} cannot be read: ${messageOf(error)}`);
-    }
-  }
-  return bytes.subarray(offset - first * size, offset - first * size + length);
 }

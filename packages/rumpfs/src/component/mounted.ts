@@ -16,7 +16,7 @@ import {
 } from '../library.ts';
 import { CoarseClock } from './clock.ts';
 import { MountBackend } from './mount-backend.ts';
-import { PeriodicSync } from './periodic-sync.ts';
+import { PeriodicSync } from '../vnode/periodic-sync.ts';
 import { pseudoRandom } from './random.ts';
 
 /** The part of the account that is left for needs of sessions beyond their donations. */

@@ -7,7 +7,7 @@ import {
   type MachineState,
 } from '@ginit/core/machine';
 import { TerminalClient } from '@ginit/core/terminal';
-import type { Engine } from '../engine/engine.ts';
+import { type Engine, MediumRefused } from '../engine/engine.ts';
 import { StateError } from '../state/state-stream.ts';
 import type { Assembly, AssemblyEvents } from './assembly.ts';
 import { complaints } from './complaints.ts';
@@ -17,6 +17,7 @@ import { MachineDisplay } from './display.ts';
 import { assembleFirst } from './first-assembly.ts';
 import { type Drives, MediumError } from './media.ts';
 import { inMebibytes } from './memory.ts';
+import { takeOver } from './take-over.ts';
 import { refusedAt } from './refused.ts';
 import type { Saving } from './saving.ts';
 import { SerialLine } from './serial-line.ts';
@@ -203,7 +204,7 @@ export class Machine {
     const problem = this.#display ? this.#whyNothingIsTyped(action) : NO_DISPLAY;
     if (problem !== undefined || !this.#display) return { problem, content: undefined };
     try {
-      if (action === 'screen') return { problem: undefined, content: this.#display.png() };
+      if (action === 'screen') return { problem: undefined, content: await this.#display.png() };
       await (action === 'type' ? this.#display.type(words.join(' ')) : this.#display.press(words));
       return { problem: undefined, content: undefined };
     } catch (error) {
@@ -280,23 +281,21 @@ export class Machine {
   async #restore(saving: Saving): Promise<void> {
     const before = this.#assembly;
     if (!before) throw new StateError('the guest is not there yet');
-    await saving.check(before);
-    // From here on there is no way back. What the guest has asked of its disks is given up.
-    this.#assembly = undefined;
-    before.reset();
-    this.#cancelStart();
-    await before.engine.close();
     try {
-      await saving.restoreMedia();
-      const after = await before.again();
-      await saving.restore(after);
+      const after = await takeOver(saving, before, async () => {
+        // From here on there is no way back. What the guest has asked of its disks is given up.
+        this.#assembly = undefined;
+        before.reset();
+        this.#cancelStart();
+        await before.engine.close();
+      });
       this.#assembly = after;
       this.#display?.exchange(after.engine);
       for (const reason of ['wish', 'disk', 'reset', 'serial'] as const) this.#pauses.delete(reason);
       await this.#env.log(goesOn(saving.file));
     } catch (error) {
       if (!(error instanceof StateError)) throw error;
-      void this.#broke(error.message);
+      if (!this.#assembly) void this.#broke(error.message);
       throw error;
     }
   }
@@ -309,7 +308,7 @@ export class Machine {
       await this.#engine?.changeMedium(drive, medium);
       return undefined;
     } catch (error) {
-      if (!(error instanceof MediumError)) throw error;
+      if (!(error instanceof MediumError || error instanceof MediumRefused)) throw error;
       return error.message;
     }
   }

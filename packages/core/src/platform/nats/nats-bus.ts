@@ -10,6 +10,7 @@ import { type Bus, type BusDenial, type BusMessage, isSubject, isSubjectPattern 
 import type { BusClock } from './bus-clock.ts';
 import type { Identity } from './keys.ts';
 import { jittered } from './link-attempt.ts';
+import { type NatsServers, natsServers, type NatsTls } from './nats-options.ts';
 import { SystemClock } from './system-clock.ts';
 
 /** The client notices a dead connection after two of these without an answer. */
@@ -19,6 +20,10 @@ const CONNECT_TIMEOUT_MS = 5000;
 const RECONNECT_MS = 200;
 const FIRST_PAUSE_US = 200_000;
 const PAUSE_US_MAX = 30_000_000;
+/** A connection that was shorter has failed: pauses go on growing, and nothing is told again. */
+const LASTING_US = 10_000_000;
+/** The time in which the last messages go out when a bus is closed. */
+const LAST_WORDS_US = 1_000_000;
 /** How many different complaints are told until there is a connection. */
 const COMPLAINTS_MAX = 8;
 
@@ -28,8 +33,8 @@ export interface NatsBusOptions {
   readonly servers: readonly string[];
   /** The key of its user; without one only a server that asks for none lets it in. */
   readonly identity?: Identity | undefined;
-  /** Certificates in PEM, if not those of the host: of who has signed the server's, and its own. */
-  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string } | undefined;
+  /** With it, or if one of the addresses is `tls:`, no server without TLS will do. */
+  readonly tls?: NatsTls | undefined;
   /** Takes lines for people. */
   readonly complain: (text: string) => void;
 }
@@ -43,11 +48,13 @@ interface Wanted {
 /** A connection to a nats-server. */
 export class NatsBus implements Bus {
   readonly #options: NatsBusOptions;
+  readonly #servers: NatsServers;
   readonly #clock: BusClock = new SystemClock();
   readonly #wanted = new Set<Wanted>();
   readonly #told = new Set<string>();
   #client: NatsConnection | undefined;
   #connected = false;
+  #connectedUs = 0;
   #payloadBytesMax = 0;
   #closed = false;
   #pauseUs = FIRST_PAUSE_US;
@@ -57,11 +64,12 @@ export class NatsBus implements Bus {
 
   private constructor(options: NatsBusOptions) {
     this.#options = options;
+    this.#servers = natsServers(options.servers, options.tls);
   }
 
   /**
    * Connects; settles when there is a server. Goes on trying until `signal` is aborted, and rejects
-   * then. Also rejects if the options are malformed.
+   * then. Rejects with RangeError if the options are malformed.
    */
   static async connect(options: NatsBusOptions, signal?: AbortSignal): Promise<NatsBus> {
     const bus = new NatsBus(options);
@@ -97,6 +105,7 @@ export class NatsBus implements Bus {
     // What is published without a connection would be lost, or, by a closed client, thrown.
     const client = this.#client;
     if (!this.#connected || !client || client.isClosed()) return;
+    if (this.#isTooShort(client)) return;
     client.publish(subject, payload, reply === '' ? undefined : { reply });
   }
 
@@ -126,11 +135,14 @@ export class NatsBus implements Bus {
     this.#wanted.clear();
     this.#wake();
     const client = this.#client;
+    if (!client) return;
     // What was published just now still goes out; then it ends whatever the server does.
-    void client
-      ?.flush()
-      .catch(() => {})
-      .then(() => client.close());
+    const close = (): void => {
+      cancel();
+      void client.close();
+    };
+    const cancel = this.#clock.after(LAST_WORDS_US, close);
+    client.flush().then(close, close);
   }
 
   /**
@@ -143,8 +155,8 @@ export class NatsBus implements Bus {
         const client = await connect(this.#connectionOptions());
         await this.#use(client, first);
       } catch (error) {
-        if (!isNatsError(error)) throw error;
-        this.#complain(`cannot connect to ${this.#servers}: ${reasonOf(error)}`);
+        // The options are in order, so whatever it is may be another next time.
+        this.#complain(this.#keptOut(error) ?? `cannot connect to ${this.#servers.text}: ${reasonOf(error)}`);
       }
       if (!this.#closed) await this.#pause();
     }
@@ -153,12 +165,8 @@ export class NatsBus implements Bus {
   /** Works with a client until it has closed itself. */
   async #use(client: NatsConnection, first: () => void): Promise<void> {
     if (this.#closed) return client.close();
-    const bytesMax = Math.min(client.info?.max_payload ?? 0, 2 * LIMITS.busDatagramBytes);
-    if (bytesMax < this.#payloadBytesMax) {
-      this.#complain(`${this.#servers} takes shorter messages than before: ${bytesMax} bytes`);
-      return client.close();
-    }
-    this.#payloadBytesMax ||= bytesMax;
+    this.#payloadBytesMax ||= Math.min(payloadOf(client), 2 * LIMITS.busDatagramBytes);
+    if (this.#isTooShort(client)) return;
     this.#client = client;
     for (const wanted of this.#wanted) this.#subscribe(client, wanted);
     this.#setConnected(true);
@@ -167,13 +175,41 @@ export class NatsBus implements Bus {
     const error = await client.closed();
     this.#client = undefined;
     this.#setConnected(false);
-    if (error) this.#complain(`${this.#servers} has ended the connection: ${reasonOf(error)}`);
+    if (!error) return;
+    this.#complain(
+      this.#keptOut(error) ?? `${this.#servers.text} has ended the connection: ${reasonOf(error)}`,
+    );
+  }
+
+  /**
+   * Whether a server takes shorter messages than the node counts on. The connection ends then, and
+   * there is another one when that has changed.
+   */
+  #isTooShort(client: NatsConnection): boolean {
+    const bytes = payloadOf(client);
+    if (bytes >= this.#payloadBytesMax) return false;
+    this.#complain(`${this.#servers.text} takes shorter messages than before: ${bytes} bytes`);
+    this.#setConnected(false);
+    void client.close();
+    return true;
+  }
+
+  /** What to say if the server does not let the key in. One line, whenever it says so. */
+  #keptOut(error: unknown): string | undefined {
+    const code = error instanceof Error ? Reflect.get(error, 'code') : error;
+    if (code !== 'AUTHORIZATION_VIOLATION' && code !== 'BAD_AUTHENTICATION') return undefined;
+    return `${this.#servers.text} does not let ${this.#key} in (authorization violation)`;
+  }
+
+  get #key(): string {
+    return this.#options.identity?.publicKey ?? 'a node without a key';
   }
 
   #connectionOptions(): ConnectionOptions {
-    const { servers, identity, tls } = this.#options;
+    const { identity } = this.#options;
+    const { addresses, tls } = this.#servers;
     return {
-      servers: [...servers],
+      servers: [...addresses],
       name: 'ginit',
       timeout: CONNECT_TIMEOUT_MS,
       pingInterval: PING_MS,
@@ -208,10 +244,10 @@ export class NatsBus implements Bus {
       case 'disconnect':
         return this.#setConnected(false);
       case 'reconnect':
-        return this.#setConnected(!client.isClosed());
+        return this.#setConnected(!client.isClosed() && !this.#isTooShort(client));
       case 'error':
         if (permissionContext) return this.#deny(permissionContext);
-        return this.#complain(`${this.#servers} says: ${String(data)}`);
+        return this.#complain(this.#keptOut(data) ?? `${this.#servers.text} says: ${String(data)}`);
       default:
         return undefined;
     }
@@ -219,15 +255,16 @@ export class NatsBus implements Bus {
 
   #deny({ operation, subject }: { operation: string; subject: string }): void {
     const denial: BusDenial = { operation: operation === 'publish' ? 'publish' : 'subscribe', subject };
-    const key = this.#options.identity?.publicKey ?? 'this node';
-    this.#complain(`${this.#servers} does not let ${key} ${denial.operation} to "${subject}"`);
+    this.#complain(`${this.#servers.text} does not let ${this.#key} ${denial.operation} to "${subject}"`);
     this.#deniedHandler?.(denial);
   }
 
   #setConnected(connected: boolean): void {
     if (connected === this.#connected || this.#closed) return;
     this.#connected = connected;
-    if (connected) {
+    const nowUs = this.#clock.nowUs();
+    if (connected) this.#connectedUs = nowUs;
+    else if (nowUs - this.#connectedUs >= LASTING_US) {
       this.#pauseUs = FIRST_PAUSE_US;
       this.#told.clear();
     }
@@ -238,10 +275,6 @@ export class NatsBus implements Bus {
     if (this.#closed || this.#told.has(text) || this.#told.size >= COMPLAINTS_MAX) return;
     this.#told.add(text);
     this.#options.complain(`bus: ${text}`);
-  }
-
-  get #servers(): string {
-    return this.#options.servers.join(', ');
   }
 
   #pause(): Promise<void> {
@@ -262,12 +295,11 @@ function signatureOf(identity: Identity, nonce: string | undefined): { nkey: str
   return { nkey: identity.publicKey, sig: Buffer.from(signature).toString('base64') };
 }
 
-function isNatsError(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'NatsError';
-}
+const payloadOf = (client: NatsConnection): number => client.info?.max_payload ?? 0;
 
 /** The reason in words, without line ends. */
-function reasonOf(error: Error): string {
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'the connection has ended';
   const cause = Reflect.get(error, 'chainedError');
   const text = cause instanceof Error ? `${error.message}: ${cause.message}` : error.message;
   return text.replaceAll(/\s+/g, ' ').slice(0, LIMITS.reasonBytes);

@@ -1,8 +1,7 @@
 /** Files that are there when they are complete, and not before. */
 import { linkSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { HostFileDevice, ImageError } from '@ginit/block/image';
+import { HostFileDevice, ImageError, type OpenFiles } from '@ginit/block/image';
 import { systemReason } from '../system-reason.ts';
-import type { OpenFiles } from './open-files.ts';
 
 /** The name under which a file is made. */
 function freshName(path: string): string {

@@ -4,6 +4,7 @@ import { basename, dirname, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { deflate, deflateRaw } from 'node:zlib';
 import {
+  backingFormat,
   type ByteDevice,
   type ClusterSink,
   type Compress,
@@ -11,9 +12,11 @@ import {
   createQcow2,
   createVdi,
   type DiskImage,
+  formatNamedBy,
   ImageError,
   type ImageFormat,
   openImage,
+  type OpenFiles,
   packDisk,
   Qcow2Image,
   Qcow2PackedWriter,
@@ -21,8 +24,8 @@ import {
   VmdkStreamWriter,
 } from '@ginit/block/image';
 import { describeImage } from './describe.ts';
+import { hostFiles } from './host-files.ts';
 import { makeFile } from './new-file.ts';
-import { backingFormat, formatNamedBy, OpenFiles } from './open-files.ts';
 import type { ImageInfo, ImageTask, Progress } from './task.ts';
 
 const SECTOR_BYTES = 512;
@@ -38,7 +41,7 @@ type TaskOf<Command> = Extract<ImageTask, { command: Command }>;
 
 /** Makes an empty image. */
 export async function createImage(task: TaskOf<'create'>): Promise<ImageInfo> {
-  await using files = new OpenFiles();
+  await using files = hostFiles();
   const {
     file,
     format = formatNamedBy(file),
@@ -64,7 +67,7 @@ export async function createImage(task: TaskOf<'create'>): Promise<ImageInfo> {
 
 /** Copies a disk into a new image. */
 export async function convertImage(task: TaskOf<'convert'>, progress: Progress): Promise<ImageInfo> {
-  await using files = new OpenFiles();
+  await using files = hostFiles();
   const { into, intoFormat = formatNamedBy(into), clusterBytes, compress: packs } = task;
   if (packs && intoFormat !== 'qcow2' && intoFormat !== 'vmdk') {
     throw new ImageError('Invalid', `a ${intoFormat} image is not compressed`);

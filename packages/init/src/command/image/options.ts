@@ -1,8 +1,14 @@
 /** The command line of `ginit image`, and its help. */
 import { parseArgs } from 'node:util';
-import { IMAGE_FORMATS, type ImageFormat, isImageFormat } from '@ginit/block/image';
+import {
+  type BackingFile,
+  IMAGE_FORMATS,
+  type ImageFile,
+  type ImageFormat,
+  isImageFormat,
+} from '@ginit/block/image';
 import { parseBytes } from '@ginit/core/config';
-import type { BackingFile, ImageFile, ImageTask, SnapshotTask } from './task.ts';
+import type { ImageTask, SnapshotTask } from './task.ts';
 
 const CHUNK_BYTES = 64 * 1024;
 const BLOCK_BYTES = 512;

@@ -3,7 +3,7 @@ import { checkImage, compactImage, ImageError, repairQcow2 } from '@ginit/block/
 import { RpcError } from '@ginit/core';
 import { describeImage, spaceOf } from './describe.ts';
 import { convertImage, createImage } from './new-image.ts';
-import { OpenFiles } from './open-files.ts';
+import { hostFiles } from './host-files.ts';
 import { snapshotImage } from './snapshots.ts';
 import { type ImageAnswer, type ImageResult, type ImageTask, Interrupted, type Progress } from './task.ts';
 
@@ -41,12 +41,12 @@ async function perform(task: ImageTask, progress: Progress): Promise<ImageResult
 }
 
 async function info({ image }: TaskOf<'info'>): Promise<ImageResult> {
-  await using files = new OpenFiles();
+  await using files = hostFiles();
   return { command: 'info', info: await describeImage(await files.source(image, 'look'), image.file) };
 }
 
 async function check({ image, repair }: TaskOf<'check'>, progress: Progress): Promise<ImageResult> {
-  await using files = new OpenFiles();
+  await using files = hostFiles();
   const { file } = image;
   const { device, format } = await files.source(image, repair ? 'rw' : 'ro');
   // A repair is three walks over the tables: a check, the count anew, and a check of that.
@@ -63,7 +63,7 @@ async function check({ image, repair }: TaskOf<'check'>, progress: Progress): Pr
 }
 
 async function resize({ image, ...task }: TaskOf<'resize'>): Promise<ImageResult> {
-  await using files = new OpenFiles();
+  await using files = hostFiles();
   const disk = await files.image(image, 'rw');
   const oldBytes = disk.sizeBytes;
   const diskBytes = task.more ? oldBytes + task.sizeBytes : task.sizeBytes;
@@ -76,7 +76,7 @@ async function resize({ image, ...task }: TaskOf<'resize'>): Promise<ImageResult
 }
 
 async function compact({ image }: TaskOf<'compact'>, progress: Progress): Promise<ImageResult> {
-  await using files = new OpenFiles();
+  await using files = hostFiles();
   const { file } = image;
   const spaceBefore = spaceOf(file);
   const source = await files.source(image, 'rw');

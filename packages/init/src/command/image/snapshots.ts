@@ -1,9 +1,9 @@
 /** Snapshots of a disk that is not in use, kept in a file as `snapshot_block` keeps them. */
 import { existsSync } from 'node:fs';
-import { type ByteDevice, DiskDevice, ImageError, RawImage } from '@ginit/block/image';
+import { type ByteDevice, DiskDevice, ImageError, type OpenFiles, RawImage } from '@ginit/block/image';
 import { isChunkSize, isOriginBlockSize, Snapshots, SnapshotStore } from '@ginit/block/snapshot';
 import { makeFile } from './new-file.ts';
-import { OpenFiles } from './open-files.ts';
+import { hostFiles } from './host-files.ts';
 import type { ImageResult, SnapshotTask } from './task.ts';
 
 const STORE_BLOCK_BYTES = 512;
@@ -14,7 +14,7 @@ export async function snapshotImage(
   task: SnapshotTask,
   nowMs: number,
 ): Promise<Extract<ImageResult, { command: 'snapshot' }>> {
-  await using files = new OpenFiles();
+  await using files = hostFiles();
   const { action, image, name } = task;
   const disk = await files.image(image, action === 'list' ? 'ro' : 'rw');
   if (!existsSync(task.store)) await makeStore(files, task);

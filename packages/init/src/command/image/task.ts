@@ -1,21 +1,5 @@
 /** What `ginit image` asks its worker thread for, and what it gets. All of it is plain data. */
-import type { ImageCheck, ImageFormat } from '@ginit/block/image';
-
-/** A file with an image. */
-export interface ImageFile {
-  readonly file: string;
-  /** `undefined`: as the name ends. */
-  readonly format: ImageFormat | undefined;
-  /** The files behind it, in their order. */
-  readonly backing: readonly BackingFile[];
-}
-
-/** A file with an image behind another one. */
-export interface BackingFile {
-  readonly file: string;
-  /** `undefined`: as the image says, or as the name ends. */
-  readonly format: ImageFormat | undefined;
-}
+import type { ImageCheck, ImageFile, ImageFormat } from '@ginit/block/image';
 
 /** What is to be done. */
 export type ImageTask =

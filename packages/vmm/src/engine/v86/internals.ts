@@ -101,6 +101,8 @@ export interface V86Vga {
 
 /** The controller of keyboard and mouse. */
 export interface V86Ps2 {
+  /** The command byte of the controller. */
+  command_register: number;
   readonly kbd_buffer: { readonly length: number };
   readonly mouse_buffer: { readonly length: number };
   wheel_movement: number;
@@ -124,6 +126,8 @@ export interface V86Cpu {
   readonly devices: {
     readonly pci: {
       readonly isa_bridge_space8: Uint8Array;
+      /** The configuration spaces, by number of the device. */
+      readonly device_spaces: readonly (Int32Array | undefined)[];
       readonly devices: readonly ({ readonly pci_bars: (object | undefined)[] } | undefined)[];
       register_device(device: object): void;
       raise_irq(id: number): void;
@@ -213,30 +217,34 @@ const FUNCTIONS = [
   'devices.fdc.drives.0.eject_disk',
 ] as const;
 const NUMBERS = [
-  'max_cols',
-  'max_rows',
-  'max_scan_line',
-  'start_address',
-  'offset_register',
-  'clocking_mode',
-  'attribute_mode',
-  'character_map_select',
-  'palette_source',
-  'cursor_address',
-  'cursor_scanline_start',
-  'cursor_scanline_end',
-  'dac_mask',
-  'screen_width',
-  'screen_height',
-  'virtual_width',
-  'virtual_height',
-].map((name) => `devices.vga.${name}`);
+  'devices.ps2.command_register',
+  ...[
+    'max_cols',
+    'max_rows',
+    'max_scan_line',
+    'start_address',
+    'offset_register',
+    'clocking_mode',
+    'attribute_mode',
+    'character_map_select',
+    'palette_source',
+    'cursor_address',
+    'cursor_scanline_start',
+    'cursor_scanline_end',
+    'dac_mask',
+    'screen_width',
+    'screen_height',
+    'virtual_width',
+    'virtual_height',
+  ].map((name) => `devices.vga.${name}`),
+];
 const LOOP_FUNCTIONS = ['yield', 'save_state', 'restore_state', 'constructor.microtick'] as const;
 const OBJECTS = [
   'mem8',
   'memory_size',
   'devices.pci.isa_bridge_space8',
   'devices.pci.devices',
+  'devices.pci.device_spaces',
   'devices.uart0.input',
   'devices.vga.screen',
   'devices.vga.dac_map',

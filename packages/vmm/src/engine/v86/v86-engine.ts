@@ -58,6 +58,8 @@ const POWER_PORT = 0xb000;
 const POWER_INTERRUPT = 9;
 const LEGACY_PORT = 0xd000;
 const MODERN_PORT = 0xe000;
+/** The IDE controller, and its timing register: both cables answer at their ports. */
+const IDE = { id: 30 << 3, timingWord: 0x40 / 4, bothEnabled: 0x8000_8000 | 0 } as const;
 /** Where the bridge keeps the interrupt lines of its four links. */
 const LINK_REGISTERS = 0x60;
 
@@ -76,6 +78,8 @@ const BOOT_ORDER = { floppy: 0x231, cdrom: 0x123, disk: 0x132 } as const;
 
 /** What the serial line keeps for a guest that has not read yet. */
 const SERIAL_INPUT_BYTES = 16;
+/** In the command byte of the keyboard controller: codes of set 2 become those of set 1. */
+const KEYBOARD_TRANSLATES = 0x40;
 
 /** `set_jit_config`: how many pages of a guest one compiled module covers, and how hot they are. */
 const JIT_PAGES = { index: 1, value: 1 } as const;
@@ -229,6 +233,11 @@ class V86Engine implements EmbeddedEngine {
     // A reset has put the processor at the beginning of the firmware.
     if (!image) return;
     if (this.display) this.#setUpScreen();
+    // A BIOS does so, too; without it Linux takes the cables for switched off.
+    const ide = cpu.devices.ide && cpu.devices.pci.device_spaces[IDE.id];
+    if (ide) ide[IDE.timingWord] = IDE.bothEnabled;
+    // A BIOS does this. Without it Linux expects codes of set 2, and v86 has those of set 1 only.
+    cpu.devices.ps2.command_register |= KEYBOARD_TRANSLATES;
     const acpi = acpiTables({ powerPort: POWER_PORT, powerInterrupt: POWER_INTERRUPT, slots: SLOTS });
     for (const part of [...image.parts, { address: ACPI_TABLES_AT, bytes: acpi }]) {
       const length = 'bytes' in part ? part.bytes.byteLength : part.zeroBytes;

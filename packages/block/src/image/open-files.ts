@@ -1,44 +1,54 @@
-/** The files of one task: opened as ginit's drivers open theirs, so that writers are kept apart. */
-import { realpathSync } from 'node:fs';
-import {
-  type DiskImage,
-  formatOfName,
-  HostFileDevice,
-  ImageError,
-  type ImageFormat,
-  type ImageSource,
-  isImageFormat,
-  openChain,
-} from '@ginit/block/image';
-import { openNodeFile } from '@ginit/core/supervisor';
-import { systemReason } from '../system-reason.ts';
-import type { BackingFile, ImageFile } from './task.ts';
+/**
+ * The files of images, opened with those behind them, for a program of the host: it says how a file
+ * is opened. Components open theirs by grants.
+ */
+import type { HostFile } from '@ginit/core/host';
+import { type DiskImage, formatOfName, type ImageFormat, isImageFormat } from './disk-image.ts';
+import { HostFileDevice } from './host-file-device.ts';
+import { type ImageSource, openChain } from './image-chain.ts';
+import { ImageError } from './image-error.ts';
+
+/** A file with an image. */
+export interface ImageFile {
+  readonly file: string;
+  /** `undefined`: as the name ends. */
+  readonly format: ImageFormat | undefined;
+  /** The files behind it, in their order. */
+  readonly backing: readonly BackingFile[];
+}
+
+/** A file with an image behind another one. */
+export interface BackingFile {
+  readonly file: string;
+  /** `undefined`: as the image says, or as the name ends. */
+  readonly format: ImageFormat | undefined;
+}
+
+/** How a file is used: nobody may write to it meanwhile, unless one only has a look. */
+export type FileUse = 'look' | 'ro' | 'rw';
+
+/** Opens a file of the host. Rejects with `RpcError`. */
+export type OpenHostFile = (path: string, use: FileUse) => Promise<HostFile>;
 
 /** The open files. */
 export class OpenFiles implements AsyncDisposable {
+  readonly #open: OpenHostFile;
   readonly #devices: HostFileDevice[] = [];
 
-  /**
-   * Opens a file. Rejects with `ImageError`, or an error that names the file. Nobody may write to
-   * it meanwhile, unless one only has a look.
-   */
-  async open(path: string, access: 'look' | 'ro' | 'rw'): Promise<HostFileDevice> {
-    let target: string;
-    try {
-      target = realpathSync(path);
-    } catch (error) {
-      throw new ImageError('InputOutput', `file "${path}": ${systemReason(error)}`);
-    }
-    const device = new HostFileDevice(
-      await openNodeFile(target, path, access === 'rw' ? 'rw' : 'ro', { steady: access === 'ro' }),
-    );
+  constructor(open: OpenHostFile) {
+    this.#open = open;
+  }
+
+  /** Opens a file. Rejects with an error that names it. */
+  async open(path: string, use: FileUse): Promise<HostFileDevice> {
+    const device = new HostFileDevice(await this.#open(path, use));
     this.#devices.push(device);
     return device;
   }
 
   /** Opens the file of an image. */
-  async source({ file, format }: ImageFile, access: 'look' | 'ro' | 'rw'): Promise<ImageSource> {
-    return { device: await this.open(file, access), format: format ?? formatNamedBy(file), name: file };
+  async source({ file, format }: ImageFile, use: FileUse): Promise<ImageSource> {
+    return { device: await this.open(file, use), format: format ?? formatNamedBy(file), name: file };
   }
 
   /** Opens an image with those behind it. */
