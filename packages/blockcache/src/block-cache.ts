@@ -2,8 +2,8 @@
  * A cache of chunks over a device; the cache itself is a device, too. The memory always has the
  * newest content: reads see every write that was answered, whether it has reached the device or
  * not. With write-back a write is answered as soon as it is in memory, with write-through once it
- * is on the device; with write-around likewise, and what was not in the cache before goes first. SYNC
- * is the same for all: everything that was answered goes to the device,
+ * is on the device; with write-around likewise, and what was not in the cache before goes first.
+ * SYNC is the same for all: everything that was answered goes to the device,
  * then the device is told to make it last.
  */
 import { assert, type RpcError } from '@ginit/core';

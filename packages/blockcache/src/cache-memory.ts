@@ -66,8 +66,9 @@ export class CacheMemory<Dataspace extends { attach(): Uint8Array }> {
   }
 
   /**
-   * Gives back so many bytes or a little more, in whole granules, but never the last one. The result
-   * is the number of bytes that it could give back: what cannot be written to the device stays.
+   * Gives back so many bytes or a little more, in whole granules, but never the last one. The
+   * result is the number of bytes that it could give back: what cannot be written to the device
+   * stays.
    */
   shrink(bytes: number): Promise<number> {
     return this.#alone(() => this.#shrink(bytes));

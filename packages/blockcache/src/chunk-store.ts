@@ -1,8 +1,9 @@
 /**
- * The chunks in the cache: where each is, which of its blocks are in memory (`valid`), which of them
- * were written and are not on the device yet (`dirty`), and who has written them. A chunk that is
- * dirty, on its way in or on its way out stays in its slot; any other chunk may have to make room.
- * What is known of a chunk is in typed arrays, by slot: with the policy at most 32 bytes a chunk.
+ * The chunks in the cache: where each is, which of its blocks are in memory (`valid`), which of
+ * them were written and are not on the device yet (`dirty`), and who has written them. A chunk that
+ * is dirty, on its way in or on its way out stays in its slot; any other chunk may have to make
+ * room. What is known of a chunk is in typed arrays, by slot: with the policy at most 32 bytes a
+ * chunk.
  */
 import { assert } from '@ginit/core';
 import { ChunkIndex } from './directory/chunk-index.ts';
@@ -31,7 +32,9 @@ const HOUR_SHIFT = 4;
 const FLAGS = 15;
 export const HOURS = 16;
 
-/** How a chunk comes: because somebody waits for it, or in advance; and whether it only passes by. */
+/**
+ * How a chunk comes: because somebody waits for it, or in advance; and whether it only passes by.
+ */
 export type Arrival = 'wanted' | 'ahead' | 'passing' | 'passing ahead';
 
 /** Queues that are none of the policy's: empty slots, and chunks that only pass by. */
@@ -136,8 +139,8 @@ export class ChunkStore implements PolicyMemory {
   }
 
   /**
-   * Begins to take memory back: chunks in it make way for others, and no new ones come there. `empty`
-   * moves them.
+   * Begins to take memory back: chunks in it make way for others, and no new ones come there.
+   * `empty` moves them.
    */
   retire(segment: Segment): void {
     this.#memory.retire(segment);
@@ -326,7 +329,9 @@ export class ChunkStore implements PolicyMemory {
     return -1;
   }
 
-  /** The oldest chunk that only passes by and may go, taken out of its queue; -1 if there is none. */
+  /**
+   * The oldest chunk that only passes by and may go, taken out of its queue; -1 if there is none.
+   */
   #passing(): number {
     let slot = this.queues.last(PASSING);
     for (let tries = 0; slot >= 0 && tries < EVICT_TRIES_MAX / 4; tries++) {

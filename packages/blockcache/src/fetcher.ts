@@ -115,8 +115,8 @@ export class Fetcher {
   }
 
   /**
-   * Starts a fetch of as many of `chunks` as possible, and at least of the first one. Somebody waits
-   * for the first `wanted` of them.
+   * Starts a fetch of as many of `chunks` as possible, and at least of the first one. Somebody
+   * waits for the first `wanted` of them.
    */
   #start(first: number, wanted: number, chunks: number, passing: boolean): Fetch {
     const store = this.#store;

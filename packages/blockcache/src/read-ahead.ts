@@ -4,9 +4,9 @@
  * one replaces the sequence that was not continued for longest.
  *
  * The window, how far to be ahead, doubles with each request that was foreseen, up to a bound. The
- * bound is halved when much of what was brought in leaves the cache unread, and doubles when much is
- * read. A sequence that has become long is a scan: it is unlikely to come back to what it has read,
- * so its chunks only pass by.
+ * bound is halved when much of what was brought in leaves the cache unread, and doubles when much
+ * is read. A sequence that has become long is a scan: it is unlikely to come back to what it has
+ * read, so its chunks only pass by.
  */
 
 /** The number of sequences that are followed. */

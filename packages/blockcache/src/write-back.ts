@@ -36,7 +36,9 @@ const CLUSTERS_MAX = 4;
  * beside clusters.
  */
 const REQUEST_PART = 2;
-/** The least age in ticks of chunks that are written because of it, and the most that is told apart. */
+/**
+ * The least age in ticks of chunks that are written because of it, and the most that is told apart.
+ */
 const OLD_TICKS = 4;
 const TICKS_MAX = HOURS - 1;
 /** The largest number of chunks of a batch. */
@@ -54,7 +56,10 @@ export class WriteBack {
   readonly #device: BackendDevice;
   readonly #chunksMax: number;
   readonly #clusters = new Map<number, Cluster>();
-  /** Chunks that are to be written in the background, in the order of the device, the last one first. */
+  /**
+   * Chunks that are to be written in the background, in the order of the device, the last one
+   * first.
+   */
   #batch: number[] = [];
   #hour = 0;
   #dirtyCount = 0;

@@ -343,7 +343,8 @@ describe('failures', () => {
       expect(await readBlock(device, cache, index * 80)).toBe(word(index));
     }
     device.badWrites.clear();
-    // The SYNC brings all of it to the device, but has yet to tell that some of it had failed before.
+    // The SYNC brings all of it to the device, but has yet to tell that some of it had failed
+    // before.
     expect(await run(device, codeOf(cache.sync()))).toBe('InputOutput');
     expect(await run(device, codeOf(cache.sync()))).toBe('succeeded');
     for (let index = 0; index < 8; index++) expect(device.durable[index * 80 * BLOCK_BYTES]).toBe(index);

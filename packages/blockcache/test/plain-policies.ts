@@ -1,6 +1,6 @@
 /**
- * The policies in their plainest form: arrays and maps, and nothing that is fast. Each is a function
- * that says whether a chunk is hit.
+ * The policies in their plainest form: arrays and maps, and nothing that is fast. Each is a
+ * function that says whether a chunk is hit.
  */
 import type { FixedPolicyName } from '../src/policy/replacement-policy.ts';
 import { FrequencySketch } from '../src/directory/frequency-sketch.ts';

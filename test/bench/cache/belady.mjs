@@ -3,7 +3,9 @@
  * know the future hits more.
  */
 
-/** For each use the place of the next use of the same chunk; the end of the trace if there is none. */
+/**
+ * For each use the place of the next use of the same chunk; the end of the trace if there is none.
+ */
 export function nextUses(trace) {
   const next = new Uint32Array(trace.length);
   const last = new Map();
@@ -14,7 +16,9 @@ export function nextUses(trace) {
   return next;
 }
 
-/** A heap of the next uses of what is in the cache, the farthest on top; some of them are outdated. */
+/**
+ * A heap of the next uses of what is in the cache, the farthest on top; some of them are outdated.
+ */
 class FarthestFirst {
   #heap = [];
 

@@ -81,7 +81,9 @@ export const cache = {
       hitsPerSecond: median('hits', 'x32'),
       hitsOneByOnePerSecond: median('hits', 'x1'),
       missesPerSecond: median('misses', 'x32'),
-      /** What the cache adds to a request that it does not have, of the time between two answers. */
+      /**
+       * What the cache adds to a request that it does not have, of the time between two answers.
+       */
       missUs: added('x32'),
       missOneByOneUs: added('x1'),
     };

@@ -1,4 +1,6 @@
-/** Lookups a second in the directory of a cache alone: the index and the policy, all of them hits. */
+/**
+ * Lookups a second in the directory of a cache alone: the index and the policy, all of them hits.
+ */
 import { makePolicy, Shadow } from '@ginit/blockcache/policy';
 import { microsecondsEach } from '../harness/measure.mjs';
 

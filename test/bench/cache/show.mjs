@@ -1,4 +1,7 @@
-/** `pnpm bench cache`: hit ratios of every policy before the measurements; `--trace` instead of them. */
+/**
+ * `pnpm bench cache`: hit ratios of every policy before the measurements; `--trace` instead of
+ * them.
+ */
 import { existsSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { printTable } from '../harness/report.mjs';

@@ -1,8 +1,8 @@
 /**
  * Finds the place of a chunk in an array of chunk numbers: a hash table with open addressing and
  * linear probing in a typed array, four fifths full at most. An entry is removed by moving up
- * the entries behind it, so there are no marks of removed entries to step over. Its size is no power
- * of two: a power would cost up to twice the memory.
+ * the entries behind it, so there are no marks of removed entries to step over. Its size is no
+ * power of two: a power would cost up to twice the memory.
  */
 import { type ChunkNumbers, hashOf } from './chunk-numbers.ts';
 
@@ -43,7 +43,9 @@ export class ChunkIndex {
     this.#table[at] = place;
   }
 
-  /** Says that the chunk at place `from` is at place `to` now; both have its number at the moment. */
+  /**
+   * Says that the chunk at place `from` is at place `to` now; both have its number at the moment.
+   */
   move(from: number, to: number): void {
     this.#table[this.#position(from)] = to;
   }

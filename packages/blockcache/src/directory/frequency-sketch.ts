@@ -1,8 +1,8 @@
 /**
  * How often chunks were used lately, roughly: a count-min sketch of counters of four bits, sixteen
  * for each slot of the cache. A chunk has four counters; the least of them says how often it was
- * used at most. After ten uses a slot all counters are halved, so that the past fades. (G. Einziger,
- * R. Friedman, B. Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", 2017.)
+ * used at most. After ten uses a slot all counters are halved, so that the past fades. (G.
+ * Einziger, R. Friedman, B. Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", 2017.)
  */
 import { hashOf } from './chunk-numbers.ts';
 

@@ -3,8 +3,8 @@
  * order in which they came. Two lists share one ring: an entry has a bit that says which list it is
  * in, each list has a mark where its oldest entry is or behind which it must be, and what is taken
  * out of the middle leaves a hole. When the ring is full the entries move together; as it has a
- * sixteenth more than the largest number of entries, that costs each new one a few moves at most. An
- * index finds the entries. Ten bytes an entry.
+ * sixteenth more than the largest number of entries, that costs each new one a few moves at most.
+ * An index finds the entries. Ten bytes an entry.
  */
 import { assert } from '@ginit/core';
 import { ChunkIndex } from './chunk-index.ts';

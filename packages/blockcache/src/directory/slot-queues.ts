@@ -1,7 +1,7 @@
 /**
- * Queues of slots, as doubly linked lists in typed arrays: each slot is in one queue or in none, and
- * every operation takes the same few instructions however many slots there are. Beside the number
- * of its queue each slot has a few bits for its policy. Nine bytes a slot.
+ * Queues of slots, as doubly linked lists in typed arrays: each slot is in one queue or in none,
+ * and every operation takes the same few instructions however many slots there are. Beside the
+ * number of its queue each slot has a few bits for its policy. Nine bytes a slot.
  */
 import { assert } from '@ginit/core';
 

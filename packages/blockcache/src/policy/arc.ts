@@ -13,10 +13,11 @@ const OFTEN = 2;
 const TRIES_EACH = EVICT_TRIES_MAX / 2;
 
 /**
- * ARC: chunks that were used once and those that were used more often have a queue each. What leaves
- * a queue is remembered (B1 and B2, here the ghost lists of the same numbers); a miss of such a
- * chunk tells which queue is too short, and `target`, the length that queue ONCE should have, moves.
- * (N. Megiddo, D. Modha, "ARC: A Self-Tuning, Low Overhead Replacement Cache", FAST 2003.)
+ * ARC: chunks that were used once and those that were used more often have a queue each. What
+ * leaves a queue is remembered (B1 and B2, here the ghost lists of the same numbers); a miss of
+ * such a chunk tells which queue is too short, and `target`, the length that queue ONCE should
+ * have, moves. (N. Megiddo, D. Modha, "ARC: A Self-Tuning, Low Overhead Replacement Cache", FAST
+ * 2003.)
  */
 export class Arc implements ReplacementPolicy {
   readonly #memory: PolicyMemory;

@@ -14,9 +14,9 @@ import { Shadow } from './shadow.ts';
 export type MakeFixed = (name: FixedPolicyName, memory: PolicyMemory) => ReplacementPolicy;
 
 /**
- * The policies to choose from, the one to begin with first. SIEVE is not among them: where it is the
- * best one, S3-FIFO is a few hundredths of a point behind it, and its shadow would cost as much as
- * the others'.
+ * The policies to choose from, the one to begin with first. SIEVE is not among them: where it is
+ * the best one, S3-FIFO is a few hundredths of a point behind it, and its shadow would cost as much
+ * as the others'.
  */
 const CANDIDATES: readonly FixedPolicyName[] = ['lru', 'arc', 's3fifo', 'w-tinylfu'];
 /** The least number of slots of a shadow, unless the cache has fewer; and the least part of it. */

@@ -9,7 +9,10 @@ import type { SlotQueues } from '../directory/slot-queues.ts';
 export interface ReplacementPolicy {
   /** The chunk in `slot` was used. */
   hit(slot: number): void;
-  /** `chunk` is in `slot` from now on. Directly before, `evict` was called for it, or a slot was free. */
+  /**
+   * `chunk` is in `slot` from now on. Directly before, `evict` was called for it, or a slot was
+   * free.
+   */
   insert(slot: number, chunk: number): void;
   /** The slot is empty again although `evict` has not chosen it: its chunk was discarded. */
   remove(slot: number): void;

@@ -16,10 +16,10 @@ const USES_TO_STAY = 1;
 
 /**
  * S3-FIFO: three queues that are never reordered. New chunks come into the small one; at its end
- * those that were used go to the main queue, the others are only remembered. A chunk that comes back
- * while it is remembered goes to the main queue at once. At the end of the main queue what was used
- * goes around again, up to three times. (J. Yang et al., "FIFO queues are all you need for cache
- * eviction", SOSP 2023.)
+ * those that were used go to the main queue, the others are only remembered. A chunk that comes
+ * back while it is remembered goes to the main queue at once. At the end of the main queue what was
+ * used goes around again, up to three times. (J. Yang et al., "FIFO queues are all you need for
+ * cache eviction", SOSP 2023.)
  */
 export class S3Fifo implements ReplacementPolicy {
   readonly #memory: PolicyMemory;
