@@ -193,20 +193,22 @@ export class Account {
 
   /** Whether its quota is on the node, or comes through it on its way from the root. */
   #comesThrough(ledger: NodeLedger): boolean {
-    for (let account: Account | undefined = this; account; account = account.#reference) {
-      if (account.#ledger === ledger) return true;
-    }
-    return false;
+    return this.#way().includes(ledger);
   }
 
   /** Counts its quota, and all that hangs on it, on each node of their ways; or takes that back. */
   #countWays(sign: 1 | -1): void {
-    const ways = new Set<NodeLedger>();
-    for (let account: Account | undefined = this; account; account = account.#reference) {
-      if (account.#ledger) ways.add(account.#ledger);
-    }
-    for (const ledger of ways) ledger.use(sign * this.#ramQuota);
+    for (const ledger of new Set(this.#way())) ledger.use(sign * this.#ramQuota);
     for (const dependent of this.#dependents) dependent.#countWays(sign);
+  }
+
+  /** The nodes from its own up to the root. */
+  #way(): NodeLedger[] {
+    const way = this.#ledger === undefined ? [] : [this.#ledger];
+    for (let account = this.#reference; account; account = account.#reference) {
+      if (account.#ledger) way.push(account.#ledger);
+    }
+    return way;
   }
 
   /** Sets the reference account. That is possible only once, and never in a circle. */
