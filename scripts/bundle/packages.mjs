@@ -117,8 +117,8 @@ export const PACKAGES = [
     directory: 'init',
     name: '@ginit/init',
     // The command of the simulator runs from the modules, as the simulator does, and so does that
-    // of images, which few systems need.
-    outside: /^command\/(?:sim|image)\//,
+    // of images and of file systems, which few systems need.
+    outside: /^command\/(?:sim|image|fs)\//,
     bundles: [
       { entries: () => ['command/main'] },
       { entries: () => ['component/main'] },
