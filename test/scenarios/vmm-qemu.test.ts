@@ -4,16 +4,19 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { GINIT, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
-import { leftOut, skipIfLong } from '../harness/long.ts';
-import { missingOf, mustRun, runProgram } from '../harness/programs.ts';
+import { type GinitRun, Workplace } from '../harness/ginit.ts';
+import { skipIfLong } from '../harness/long.ts';
+import { mustRun, runProgram } from '../harness/programs.ts';
+import {
+  FETCH_MS,
+  fetchGuest,
+  furnish,
+  lacksQemu,
+  QEMU,
+  type QemuWish,
+  startQemuSystem,
+} from '../harness/qemu-system.ts';
 import { BOOT_MS, SerialPerson } from '../harness/serial-person.ts';
-
-const FETCH_MS = 240_000;
-const QEMU = '/usr/bin/qemu-system-x86_64';
-const lacks =
-  missingOf('apt-get', 'dpkg-deb', 'mke2fs', 'e2fsck', 'debugfs') ??
-  (existsSync(QEMU) ? undefined : `no ${QEMU}`);
 
 /** Processes of QEMU that run in this directory's system: those with its mark in a command line. */
 const running = (mark: string): string[] =>
@@ -33,60 +36,12 @@ const abandoned = (): string[] =>
     return keeper !== undefined && !existsSync(`/proc/${keeper}`);
   });
 
-interface Wanted {
-  readonly isolation?: string;
-  readonly config?: string;
-  readonly attributes?: string;
-  readonly guest?: string;
-  readonly ram?: string;
-}
-
-/** A system with one machine on QEMU. */
-function config(
-  { isolation = 'process', config: more = '', attributes = '', guest = 'debian-amd64', ram = '260M' }: Wanted,
-  mark: string,
-): string {
-  return systemConfig(`
-    <start name="roms" ram="48M"> <binary name="host_rom"/> <provides> <service name="ROM"/> </provides>
-      <host> <file path="${guest}/linux"/> <file path="${guest}/initrd"/> </host>
-      <config interval_ms="60000"> <rom name="linux" file="${guest}/linux"/> <rom name="initrd" file="${guest}/initrd"/> </config>
-    </start>
-    <start name="terminal" ram="8M"> <binary name="socket_terminal"/>
-      <provides> <service name="Terminal"/> </provides>
-      <host> <unix listen="serial.sock"/> </host>
-      <config> <policy label_prefix="vmm" listen="unix:serial.sock"/> </config>
-    </start>
-    <start name="disk" ram="8M"> <binary name="file_block"/> <provides> <service name="Block"/> </provides>
-      <host> <file path="disk.img" access="rw"/> </host>
-      <config file="disk.img" block_size="512" writeable="yes"/>
-    </start>
-    <start name="vmm" ram="${ram}" isolation="${isolation}"> <exit propagate="yes"/>
-      <host> <program path="${QEMU}"/> </host>
-      <config ${attributes}>
-        <kernel rom="linux"/> <initrd rom="initrd"/>
-        <cmdline>console=ttyS0 quiet no_timer_check mark=${mark}</cmdline>
-        <disk label="root" writeable="yes"/> <serial/> ${more}
-      </config>
-      <route>
-        <service name="ROM" label="linux"> <child name="roms"/> </service>
-        <service name="ROM" label="initrd"> <child name="roms"/> </service>
-        <service name="Terminal"> <child name="terminal"/> </service>
-        <service name="Block"> <child name="disk"/> </service>
-        <any-service> <parent/> </any-service>
-      </route>
-    </start>`).replace('<service name="Timer"/>', '$& <service name="Machine"/>');
-}
-
-describe.skipIf(lacks !== undefined)(`a machine on QEMU (${lacks ?? 'installed'})`, () => {
+describe.skipIf(lacksQemu !== undefined)(`a machine on QEMU (${lacksQemu ?? 'installed'})`, () => {
   let problem: string | undefined;
   let count = 0;
 
   beforeAll(async () => {
-    if (leftOut(true)) return;
-    const fetched = await runProgram(process.execPath, [GINIT, 'guests', 'fetch', 'debian-amd64'], {
-      timeoutMs: FETCH_MS,
-    });
-    if (fetched.status !== 0) problem = fetched.text;
+    problem = await fetchGuest('debian-amd64');
   }, FETCH_MS);
 
   beforeEach((context) => {
@@ -94,21 +49,10 @@ describe.skipIf(lacks !== undefined)(`a machine on QEMU (${lacks ?? 'installed'}
     if (problem !== undefined) context.skip(`the guest is not to be had: ${problem}`);
   });
 
-  async function prepared(place: Workplace, wanted: Wanted): Promise<{ system: GinitRun; mark: string }> {
+  async function prepared(place: Workplace, wish: QemuWish): Promise<{ system: GinitRun; mark: string }> {
     const mark = `ginit-test-${process.pid}-${++count}`;
-    await mustRun(process.execPath, [
-      GINIT,
-      'guests',
-      'fetch',
-      wanted.guest ?? 'debian-amd64',
-      '--into',
-      place.directory,
-    ]);
-    await mustRun('mke2fs', ['-q', '-t', 'ext4', place.path('disk.img'), '32M']);
-    place.write('config.xml', config(wanted, mark));
-    const system = new GinitRun(['config.xml'], place.directory, GINIT, '', BOOT_MS);
-    await system.until('[init -> vmm] QEMU');
-    return { system, mark };
+    await furnish(place, wish);
+    return { system: await startQemuSystem(place, { ...wish, mark }), mark };
   }
 
   test.each(['process', 'thread'])(

@@ -130,7 +130,7 @@ function facts(path: string, exact: boolean): unknown[] {
         : stats.isFile()
           ? readFileSync(join(path, name)).toString('latin1')
           : '';
-      return [name, stats.isDirectory(), content, ...kept];
+      return { name, content, kept, directory: stats.isDirectory() };
     });
 }
 

@@ -1,9 +1,11 @@
 import { mountCd9660, probeCd9660 } from './cd9660/cd9660.ts';
 import { checkMsdos } from './check/check-msdos.ts';
+import { checkCd9660 } from './check/cd9660/check-cd9660.ts';
 import { checkExt } from './check/ext/check-ext.ts';
 import type { CheckReport } from './check/report.ts';
 import { FsError } from './errors.ts';
 import { mountExt, probeExt } from './ext/ext.ts';
+import { mountFfs, probeFfs } from './ffs/ffs.ts';
 import type { BlockIo, Hypercalls } from './hypercall/hypercalls.ts';
 import { mountMsdos, probeMsdos } from './msdos/msdos.ts';
 import type { FileSystem } from './vnode/file-system.ts';
@@ -21,12 +23,13 @@ interface FileSystemType {
 /** Every format there is; `auto` probes them in this order. */
 const types: ReadonlyMap<string, FileSystemType> = new Map<string, FileSystemType>([
   ['ext2', { probe: probeExt, mount: mountExt, check: checkExt }],
-  ['cd9660', { probe: probeCd9660, mount: mountCd9660 }],
+  ['cd9660', { probe: probeCd9660, mount: mountCd9660, check: checkCd9660 }],
   ['msdos', { probe: probeMsdos, mount: mountMsdos, check: checkMsdos }],
+  ['ffs', { probe: probeFfs, mount: mountFfs }],
 ]);
 
 /** Other names of formats: those of ext2's successors, and the one that NetBSD has. */
-const ALIASES: Readonly<Record<string, string>> = { ext2fs: 'ext2', ext3: 'ext2', ext4: 'ext2' };
+const ALIASES: Readonly<Record<string, string>> = { ext2fs: 'ext2', ext3: 'ext2', ext4: 'ext2', ufs: 'ffs' };
 
 /** The names that `mountFileSystem` knows besides `auto`. */
 export const fileSystemTypes: readonly string[] = [...types.keys(), ...Object.keys(ALIASES)];
@@ -46,8 +49,9 @@ export async function mountFileSystem(
 }
 
 /**
- * Checks what is on the device, and changes nothing. Rejects with `NotSupported` where there is no
- * checker for the format.
+ * Checks what is on the device, and changes nothing: a format by its name, or `auto`. Rejects where
+ * there is none of that name, or nothing in it that can be followed, or, with `NotSupported`, where
+ * there is no checker for the format.
  */
 export async function checkFileSystem(bio: BlockIo, type: string): Promise<CheckReport> {
   const { check } = await typeOf(bio, type);

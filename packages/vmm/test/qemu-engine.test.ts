@@ -2,7 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import type { NbdDevice } from '@ginit/block/nbd';
 import { RpcError } from '@ginit/core';
+import type { MachineDrive } from '@ginit/core/machine';
 import type { Engine } from '../src/engine/engine.ts';
+import { MediumRefused } from '../src/engine/engine.ts';
+import { MediumDevice } from '../src/engine/qemu/medium-device.ts';
 import { GuestDevice } from '../src/engine/qemu/guest-device.ts';
 import { startQemu } from '../src/engine/qemu/qemu-engine.ts';
 import { StateError } from '../src/state/state-stream.ts';
@@ -26,9 +29,11 @@ class EngineSystem {
   /** QEMUs that were started, one after the other. */
   readonly qemus: FakeQemu[] = [];
   readonly #options: FakeQemuOptions;
+  readonly #drives: readonly MachineDrive[];
 
-  constructor(options: FakeQemuOptions = {}) {
+  constructor(options: FakeQemuOptions = {}, drives: readonly MachineDrive[] = []) {
     this.#options = options;
+    this.#drives = drives;
   }
 
   get qemu(): FakeQemu {
@@ -53,9 +58,11 @@ class EngineSystem {
           hasSerial: true,
           commandLine: 'quiet, and more',
         },
-        kernel: new Uint8Array(16),
-        initrd: undefined,
+        files: new Map([['kernel', new Uint8Array(16)]]),
         disks: [],
+        drives: this.#drives,
+        media: {},
+        screen: undefined,
       },
       {
         serialOutput: (byte) => (this.output += String.fromCharCode(byte)),
@@ -205,6 +212,61 @@ function sourceOf(bytes: Uint8Array) {
     },
   };
 }
+
+describe('the drives of a QEMU', () => {
+  const medium = { sizeBytes: 2048, read: async (_: number, length: number) => new Uint8Array(length) };
+
+  test('are empty, and something is put into one, exchanged and taken out', async () => {
+    const system = new EngineSystem({}, ['cdrom', 'floppy']);
+    const engine = await system.start();
+    const [args = []] = system.qemu.runs;
+    expect(args).toContain('{"driver":"floppy","id":"floppy"}');
+    expect(args).toContain('{"driver":"ide-cd","id":"cdrom","bus":"ide.0","unit":0}');
+    const insert = ['blockdev-add', 'blockdev-insert-medium', 'blockdev-close-tray'];
+    const remove = ['blockdev-open-tray', 'blockdev-remove-medium', 'blockdev-del'];
+    await engine.changeMedium('cdrom', medium);
+    await engine.changeMedium('cdrom', medium);
+    await engine.changeMedium('cdrom', undefined);
+    expect(system.qemu.commands.slice(1)).toEqual([
+      'blockdev-open-tray',
+      ...insert,
+      ...remove,
+      ...insert,
+      ...remove,
+    ]);
+  });
+
+  test('have what lies in them when the machine goes on from a state', async () => {
+    const system = new EngineSystem({}, ['cdrom']);
+    const engine = await system.start();
+    await engine.changeMedium('cdrom', medium);
+    await engine.restore(sourceOf(Buffer.from([1, 0, 0, 0, 1, 0, 0, 0, 0])));
+    const [args = []] = system.qemu.runs;
+    expect(args.join(' ')).toMatch(/"node-name":"cdrom1".*"id":"cdrom","drive":"cdrom1"/);
+  });
+
+  test('tell why QEMU does not take a medium', async () => {
+    const error = { class: 'GenericError', desc: 'it is too round' };
+    const answer: FakeQemuOptions['answer'] = (command) =>
+      command === 'blockdev-insert-medium' ? { error } : undefined;
+    const engine = await new EngineSystem({ answer }, ['floppy']).start();
+    await expect(engine.changeMedium('floppy', medium)).rejects.toThrow(
+      new MediumRefused('QEMU does not take it: it is too round'),
+    );
+  });
+
+  test('end in zeros where a sector is cut off, and are not written', async () => {
+    const device = new MediumDevice({
+      sizeBytes: 700,
+      read: async (_, length) => new Uint8Array(length).fill(1),
+    });
+    const seen: Uint8Array[] = [];
+    await device.read(512, 512, (bytes) => seen.push(bytes));
+    expect([device.sizeBytes, device.writeable]).toEqual([1024, false]);
+    expect([...(seen[0] ?? [])].lastIndexOf(1)).toBe(187);
+    expect(seen[0]?.byteLength).toBe(512);
+  });
+});
 
 describe('a disk of a QEMU', () => {
   const info = { blockSize: 512, blockCount: 8, writeable: true, alignLog2: 0 };

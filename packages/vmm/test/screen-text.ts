@@ -21,9 +21,21 @@ export function fontSource(): ReadonlyMap<number, readonly number[]> {
   return glyphs;
 }
 
+const GLYPH_BYTES = 16;
+const CAPITAL_A = [0, 0, 0x10, 0x38, 0x6c, 0xc6, 0xc6, 0xfe, 0xc6, 0xc6, 0xc6, 0xc6, 0, 0, 0, 0];
+
+/** The lines of each character in a BIOS of a VGA: it has the font of the first ones. */
+export function fontOfBios(bios: Uint8Array): ReadonlyMap<number, readonly number[]> {
+  const first = Buffer.from(bios).indexOf(Buffer.from(CAPITAL_A)) - GLYPH_BYTES * 0x41;
+  const glyph = (code: number): number[] => [
+    ...bios.subarray(first + code * GLYPH_BYTES, first + (code + 1) * GLYPH_BYTES),
+  ];
+  return new Map(Array.from({ length: 0x5f }, (_, index) => [0x20 + index, glyph(0x20 + index)]));
+}
+
 /** The rows of text on a picture with cells of 9 x 16 pixels, without the blanks at their ends. */
-export function textOn(picture: ReadPicture): string[] {
-  const codes = new Map([...fontSource()].map(([code, rows]) => [rows.join(), code]));
+export function textOn(picture: ReadPicture, font = fontSource()): string[] {
+  const codes = new Map([...font].map(([code, rows]) => [rows.join(), code]));
   codes.set(Array.from({ length: 16 }, () => 0).join(), 0x20);
   return Array.from({ length: picture.height / 16 }, (_row, row) => {
     const cells = Array.from({ length: picture.width / 9 }, (_column, column) =>

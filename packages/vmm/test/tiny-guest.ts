@@ -225,3 +225,19 @@ export class Program {
     return elfOf([{ address: LOAD_ADDRESS, bytes: Uint8Array.from(this.#bytes) }]);
   }
 }
+
+const MULTIBOOT_MAGIC = 0x1bad_b002;
+
+/** A program as a kernel by the Multiboot specification. */
+export function multibootKernel(program: Program): Uint8Array<ArrayBuffer> {
+  const header = new Uint8Array(12);
+  for (const [index, word] of [MULTIBOOT_MAGIC, 0, -MULTIBOOT_MAGIC].entries())
+    new DataView(header.buffer).setUint32(4 * index, word, true);
+  const elf = program.kernel();
+  // A loader looks for the header in the first bytes of the file, at places that 4 divides.
+  const at = Math.ceil(elf.byteLength / 4) * 4;
+  const file = new Uint8Array(at + header.byteLength);
+  file.set(elf);
+  file.set(header, at);
+  return file;
+}

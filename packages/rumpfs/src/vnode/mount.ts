@@ -62,7 +62,7 @@ export class Mount {
     const idleMax = Math.max(IDLE_VNODES_MIN, Math.floor(hypercalls.memoryBytes / BYTES_PER_IDLE_VNODE));
     const table = new VnodeTable(fileSystem, idleMax);
     const root = await table.get(fileSystem.rootId);
-    if (root.type !== 'directory') throw new FsError('Corrupt', 'the root is no directory');
+    if (root.type !== 'directory') throw new FsError('Corrupt', `the root, node ${root.id}, is no directory`);
     return new Mount(fileSystem, hypercalls, table, root);
   }
 

@@ -37,6 +37,11 @@ export interface Medium {
   read(position: number, length: number): Promise<Uint8Array>;
 }
 
+/** An engine does not take a medium. */
+export class MediumRefused extends Error {
+  override readonly name = 'MediumRefused';
+}
+
 /** A disk on the IDE bus. */
 export interface IdeDisk extends Medium {
   write(position: number, bytes: Uint8Array): Promise<void>;
@@ -69,6 +74,10 @@ export interface Display {
    * nothing has.
    */
   update(): Rectangle | undefined;
+  /** Missing if `update` is enough; else settles when that gives the picture of now. */
+  refresh?(): Promise<void>;
+  /** The time that a guest needs for each key that is typed, if it is not the usual one. */
+  readonly keyMs?: number;
   /** Gives the guest what somebody does. What it cannot take now is lost. */
   input(event: InputEvent): void;
 }
@@ -109,7 +118,10 @@ export interface Engine {
    * machine is of no use. Throws `StateError` if that is no state of this engine.
    */
   restore(from: StateSource): Promise<void>;
-  /** Puts something else into a drive; nothing empties it. The guest notices that. */
+  /**
+   * Puts something else into a drive; nothing empties it. The guest notices that. Rejects with
+   * `MediumRefused`.
+   */
   changeMedium(drive: MachineDrive, medium: Medium | undefined): Promise<void>;
   /** Presses the power button; whether the guest listens to it is the result. */
   pressPowerButton(): Promise<boolean>;

@@ -43,6 +43,8 @@ export interface Assembly {
   readonly engine: Engine;
   /** Its processors and memory, for people. */
   readonly about: string;
+  /** How many processors, and what they are, if a state depends on that. */
+  readonly processors: string;
   readonly memoryBytes: number;
   /** Puts the kernel in place, at the start and after a reset. */
   boot(): void;

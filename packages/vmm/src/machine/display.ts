@@ -80,7 +80,8 @@ export class MachineDisplay {
   }
 
   /** The screen as a PNG file. */
-  png(): Uint8Array {
+  async png(): Promise<Uint8Array> {
+    await this.#display?.refresh?.();
     const display = this.#update();
     if (!display) return new Uint8Array(0);
     const { width, height, pixels } = display.picture;
@@ -105,7 +106,7 @@ export class MachineDisplay {
     for (const chord of chords) {
       if (this.#isOver) return;
       for (const event of eventsOfChord(chord)) this.#display?.input(event);
-      await this.#env.timer.sleep(KEY_MS);
+      await this.#env.timer.sleep(this.#display?.keyMs ?? KEY_MS);
     }
   }
 

@@ -7,7 +7,7 @@ import {
   type MachineState,
 } from '@ginit/core/machine';
 import { TerminalClient } from '@ginit/core/terminal';
-import type { Engine } from '../engine/engine.ts';
+import { type Engine, MediumRefused } from '../engine/engine.ts';
 import { StateError } from '../state/state-stream.ts';
 import type { Assembly, AssemblyEvents } from './assembly.ts';
 import { complaints } from './complaints.ts';
@@ -203,7 +203,7 @@ export class Machine {
     const problem = this.#display ? this.#whyNothingIsTyped(action) : NO_DISPLAY;
     if (problem !== undefined || !this.#display) return { problem, content: undefined };
     try {
-      if (action === 'screen') return { problem: undefined, content: this.#display.png() };
+      if (action === 'screen') return { problem: undefined, content: await this.#display.png() };
       await (action === 'type' ? this.#display.type(words.join(' ')) : this.#display.press(words));
       return { problem: undefined, content: undefined };
     } catch (error) {
@@ -309,7 +309,7 @@ export class Machine {
       await this.#engine?.changeMedium(drive, medium);
       return undefined;
     } catch (error) {
-      if (!(error instanceof MediumError)) throw error;
+      if (!(error instanceof MediumError || error instanceof MediumRefused)) throw error;
       return error.message;
     }
   }

@@ -1,8 +1,14 @@
 /** The machine of the engine QEMU: its kernel and initrd are files, and its disks exports. */
-import { assert, type Env, hasCode, RpcError } from '@ginit/core';
+import { type Env, hasCode, RpcError } from '@ginit/core';
 import { GuestDevice } from '../engine/qemu/guest-device.ts';
 import { QemuError } from '../engine/qemu/qemu-run.ts';
-import { type QemuDiskParts, startQemu } from '../engine/qemu/qemu-engine.ts';
+import {
+  QEMU_DISKS_MAX,
+  type QemuDiskParts,
+  qemuScreenBytes,
+  startQemu,
+} from '../engine/qemu/qemu-engine.ts';
+import type { QemuFile } from '../engine/qemu/qemu-arguments.ts';
 import { type AcceleratorChoice, chooseAccelerator } from '../engine/qemu/speed-probe.ts';
 import { type Assembly, type AssemblyEvents, type AssemblyParts, commandLineOf } from './assembly.ts';
 import { QEMU_INSTALL } from './choose-engine.ts';
@@ -20,28 +26,44 @@ export interface QemuAssemblyParts extends AssemblyParts {
 
 /** Puts one together. Throws `TooLittleMemory`, or a `ConfigError` if QEMU does not come up. */
 export async function assembleQemu(parts: QemuAssemblyParts): Promise<Assembly> {
-  const { env, config, initrd, program } = parts;
-  const kernel = parts.kernel ?? parts.multiboot;
-  checkParts(config);
-  assert(kernel !== undefined, 'a machine without a kernel has a <bios>, and that is refused');
-  const memoryBytes = await reserveGuestMemory(env, 'qemu', kernel.byteLength + (initrd?.byteLength ?? 0));
+  const { env, config, drives, program } = parts;
+  const { cdrom, disk, display, shared } = config.$children;
+  const [first] = shared;
+  if (first) throw first.$node.errorAt('a machine of the engine qemu has no <shared> yet');
+  if (cdrom && disk.filter(({ model }) => model === 'ide').length === QEMU_DISKS_MAX.ide)
+    throw cdrom.$node.errorAt(
+      `there is no place for a CD drive beside ${QEMU_DISKS_MAX.ide} disks of the model ide`,
+    );
+  const files = filesOf(parts);
+  const kept = Array.from(files.values(), ({ byteLength }) => byteLength);
+  const beside = [...kept, drives.keptBytes, display ? qemuScreenBytes(display) : 0];
+  const keptBytes = beside.reduce((sum, bytes) => sum + bytes, 0);
+  const memoryBytes = await reserveGuestMemory(env, 'qemu', keptBytes);
   const choice = await failing(config, program, chooseAccelerator(env, program));
-  return build(parts, kernel, memoryBytes, choice);
+  return build(parts, files, memoryBytes, choice);
 }
 
-/** QEMU has these, too, but nobody has joined them with our sessions. */
-function checkParts({ $children: { bios, cdrom, display, floppy, shared } }: VmmConfig): void {
-  const missing = bios ?? cdrom ?? floppy ?? display ?? shared[0];
-  if (missing) throw missing.$node.errorAt(`a machine of the engine qemu has no <${missing.$node.type}> yet`);
+/** What the machine starts with. Without a kernel and a BIOS it has the one of QEMU. */
+function filesOf({ kernel, multiboot, initrd, firmware }: AssemblyParts): ReadonlyMap<QemuFile, Uint8Array> {
+  const files = new Map<QemuFile, Uint8Array>();
+  const started = kernel ?? multiboot;
+  for (const [name, bytes] of [
+    ['kernel', started],
+    ['initrd', initrd],
+    ['bios', firmware?.bios],
+    ['vgabios', firmware?.vgaBios],
+  ] as const)
+    if (bytes) files.set(name, bytes);
+  return files;
 }
 
 async function build(
   parts: QemuAssemblyParts,
-  kernel: Uint8Array,
+  files: ReadonlyMap<QemuFile, Uint8Array>,
   memoryBytes: number,
   { accelerator, why }: AcceleratorChoice,
 ): Promise<Assembly> {
-  const { env, config, program, initrd, events } = parts;
+  const { env, config, program, drives, events } = parts;
   const processors = config.$children.cpu?.count ?? 1;
   const setup = {
     memoryBytes,
@@ -51,10 +73,13 @@ async function build(
     commandLine: commandLineOf(config),
   };
   const disks = parts.disks.map((disk, index) => diskOf(disk, `disk${index}`, events));
-  const starts = startQemu({ env, program, setup, kernel, initrd, disks }, events);
+  const { display: screen } = config.$children;
+  const machine = { env, program, setup, files, disks, drives: drives.all, media: drives.counted, screen };
+  const starts = startQemu(machine, events);
   return {
     engine: await failing(config, program, starts),
     about: `${accelerator} (${why}), ${processors} processor${processors === 1 ? '' : 's'}, ${inMebibytes(memoryBytes)} MiB`,
+    processors: `${processors} (${accelerator})`,
     memoryBytes,
     // QEMU's own BIOS does that, whenever the machine begins.
     boot: () => {},
@@ -63,7 +88,7 @@ async function build(
     restoreDevices: (states) => {
       if (states.length > 0) throw new StateError('it has other devices');
     },
-    again: () => build(parts, kernel, memoryBytes, { accelerator, why }),
+    again: () => build(parts, files, memoryBytes, { accelerator, why }),
   };
 }
 

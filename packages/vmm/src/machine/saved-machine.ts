@@ -11,6 +11,7 @@ const DISKS_MAX = 64;
 /** The shape of it. */
 const savedMachine = record({
   engine: WORD,
+  processors: WORD,
   memoryBytes: u53,
   /** The CRC-32 of what the machine starts with, if it has no kernel. */
   firmware: nullable(WORD),
@@ -50,9 +51,10 @@ export function readSavedMachine(value: unknown): SavedMachine {
 
 /** The properties of a machine that must be the same, for people. */
 function propertiesOf(machine: SavedMachine): [string, string][] {
-  const { engine, memoryBytes, firmware, drives, serial, screen, disks } = machine;
+  const { engine, processors, memoryBytes, firmware, drives, serial, screen, disks } = machine;
   return [
     ['engine', engine],
+    ['processors', processors],
     ['memory', `${inMebibytes(memoryBytes)} MiB (${memoryBytes} bytes)`],
     ['BIOS', firmware ?? 'none'],
     ['drives', drives.toSorted().join(', ') || 'none'],

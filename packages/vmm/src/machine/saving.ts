@@ -114,7 +114,11 @@ export class Saving {
   }
 
   /** The machine as it is here, with its disks as they are now. */
-  async #describe({ engine, memoryBytes }: Assembly): Promise<Omit<SavedMachine, 'devices' | 'media'>> {
+  async #describe({
+    engine,
+    processors,
+    memoryBytes,
+  }: Assembly): Promise<Omit<SavedMachine, 'devices' | 'media'>> {
     const { disks, drives, hasSerial, screen, firmware } = this.#parts;
     const described: SavedMachine['disks'] = [];
     for (const { label, config, client } of disks) {
@@ -138,6 +142,7 @@ export class Saving {
     }
     return {
       engine: engine.version,
+      processors,
       memoryBytes,
       firmware: firmware ?? null,
       drives: drives.all,

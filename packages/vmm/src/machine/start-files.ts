@@ -3,7 +3,10 @@ import type { Firmware } from '../engine/engine.ts';
 import type { GuestFiles } from './guest-files.ts';
 import type { FileConfig, VmmConfig } from './schema.ts';
 
-/** The content of what the config names. One of kernel, Multiboot kernel and firmware is there. */
+/**
+ * The content of what the config names. One of kernel, Multiboot kernel and firmware is there,
+ * unless the engine is named that has a BIOS of its own.
+ */
 export interface StartFiles {
   readonly kernel: Uint8Array | undefined;
   readonly multiboot: Uint8Array | undefined;
@@ -25,7 +28,8 @@ export async function readStartFiles(files: GuestFiles, config: VmmConfig): Prom
     const reason = started ? 'is only of use without a kernel' : 'is only of use with a kernel';
     throw useless.$node.errorAt(`<${useless.$node.type}> ${reason}`);
   }
-  if (!started && !bios) {
+  // QEMU brings one along.
+  if (!started && !bios && config.engine !== 'qemu') {
     throw config.$node.errorAt(
       `a machine has a <kernel>, or a <multiboot>, or it starts from its disks, by a <bios>: ${BIOS_PLACE}`,
     );

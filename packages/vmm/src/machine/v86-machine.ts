@@ -40,6 +40,7 @@ async function build(
   const transports = [...virtioDisks, ...shares];
   return {
     engine,
+    processors: '1',
     about: `1 processor, ${inMebibytes(memoryBytes)} MiB`,
     memoryBytes,
     boot: () => engine.boot(image),

@@ -9,19 +9,22 @@ import type { HostListener } from '@ginit/core/host';
 /** Serves until the listener is closed. */
 export class DiskServer {
   readonly #listener: HostListener;
-  readonly #exports: readonly NbdExport[];
+  readonly #devices: ReadonlyMap<string, NbdDevice>;
   readonly #connections = new Map<ServerConnection, Promise<void>>();
   readonly #fault: (text: string) => void;
   readonly #accepting: Promise<void>;
 
-  /** `fault` is told if QEMU does not keep to the protocol. */
+  /**
+   * The devices by the names of their exports; there may be others later. `fault` is told if QEMU
+   * does not keep to the protocol.
+   */
   constructor(
     listener: HostListener,
     devices: ReadonlyMap<string, NbdDevice>,
     fault: (text: string) => void,
   ) {
     this.#listener = listener;
-    this.#exports = Array.from(devices, ([name, device]) => ({ name, description: '', device }));
+    this.#devices = devices;
     this.#fault = fault;
     this.#accepting = this.#acceptAll();
   }
@@ -34,13 +37,16 @@ export class DiskServer {
     await Promise.all(this.#connections.values());
   }
 
+  get #exports(): readonly NbdExport[] {
+    return Array.from(this.#devices, ([name, device]) => ({ name, description: '', device }));
+  }
+
   async #acceptAll(): Promise<void> {
-    // One more for each than QEMU makes, because it may look at a disk before it uses it.
-    const most = 2 * this.#exports.length;
     for (;;) {
       try {
         const connection = await this.#listener.accept();
-        if (this.#connections.size >= most) await connection.close();
+        // One more for each than QEMU makes, because it may look at a disk before it uses it.
+        if (this.#connections.size >= 2 * this.#devices.size) await connection.close();
         else this.#serve(new ServerConnection(connection, { exports: () => this.#exports, tls: undefined }));
       } catch (error) {
         if (error instanceof RpcError) return;

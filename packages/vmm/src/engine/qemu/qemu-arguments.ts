@@ -1,9 +1,19 @@
 /** The command line of QEMU for a machine. Files and sockets are those of its workplace. */
 
-/** The names in the workplace. */
-export const QEMU_FILES = { kernel: 'linux', initrd: 'initrd' } as const;
-/** The sockets in the workplace: QEMU connects to the first three, and listens at the last. */
-export const QEMU_SOCKETS = { control: 'qmp', serial: 'serial', disks: 'nbd', state: 'state' } as const;
+import type { MachineDrive } from '@ginit/core/machine';
+
+/** The files in the workplace that a machine starts with. */
+export const QEMU_FILES = ['kernel', 'initrd', 'bios', 'vgabios'] as const;
+/** One of `QEMU_FILES`. */
+export type QemuFile = (typeof QEMU_FILES)[number];
+/** The sockets in the workplace: QEMU connects to the first three, and listens at the others. */
+export const QEMU_SOCKETS = {
+  control: 'qmp',
+  serial: 'serial',
+  disks: 'nbd',
+  state: 'state',
+  screen: 'screen',
+} as const;
 
 /** The ways in which QEMU runs the instructions of a guest. */
 export type Accelerator = 'kvm' | 'tcg';
@@ -24,13 +34,23 @@ export interface QemuDisk {
   readonly stopsWhenFull: boolean;
 }
 
+/** A drive, with the name of the export that lies in it. */
+export interface QemuDrive {
+  readonly drive: MachineDrive;
+  readonly medium: string | undefined;
+}
+
 /** What the command line says. */
 export interface QemuSetup {
   readonly memoryBytes: number;
   readonly processors: number;
   readonly accelerator: Accelerator;
   readonly disks: readonly QemuDisk[];
-  readonly hasInitrd: boolean;
+  readonly drives: readonly QemuDrive[];
+  /** The files that are there. */
+  readonly files: ReadonlySet<QemuFile>;
+  /** The memory of the screen, if there is one. */
+  readonly screenMebibytes: number | undefined;
   readonly hasSerial: boolean;
   readonly commandLine: string;
   /** The machine waits for a saved state. */
@@ -47,20 +67,22 @@ const SANDBOX = 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecont
 
 /** The arguments. The processors do not run before `cont`. */
 export function qemuArguments(setup: QemuSetup): string[] {
-  const { memoryBytes, processors, accelerator, hasInitrd, hasSerial, commandLine } = setup;
+  const { memoryBytes, processors, accelerator, files, hasSerial, commandLine } = setup;
   return [
     ['-nodefaults', '-no-user-config', '-sandbox', SANDBOX],
     ['-machine', 'pc,usb=off', ...acceleratorArguments(accelerator)],
     ['-smp', `${processors}`, '-m', `${Math.floor(memoryBytes / MEBIBYTE)}`],
     ['-display', 'none', '-vga', 'none', '-nic', 'none'],
+    screenArguments(setup),
     // The clock of the machine shows the host's time, also after it has stood still.
     ['-rtc', 'base=utc,clock=host'],
     ['-chardev', `socket,id=control,path=${QEMU_SOCKETS.control}`, '-mon', 'chardev=control,mode=control'],
     hasSerial ? ['-chardev', `socket,id=serial,path=${QEMU_SOCKETS.serial}`] : [],
     hasSerial ? ['-serial', 'chardev:serial'] : [],
-    setup.disks.flatMap((disk, index) => diskArguments(disk, ideUnit(setup.disks, index))),
-    ['-kernel', QEMU_FILES.kernel, ...(hasInitrd ? ['-initrd', QEMU_FILES.initrd] : [])],
-    ['-append', commandLine],
+    setup.disks.flatMap((disk, index) => diskArguments(disk, index, setup)),
+    setup.drives.flatMap((drive) => driveArguments(drive, setup)),
+    (['kernel', 'initrd', 'bios'] as const).flatMap((file) => (files.has(file) ? [`-${file}`, file] : [])),
+    files.has('kernel') ? ['-append', commandLine] : [],
     setup.awaitsState ? ['-incoming', 'defer'] : [],
     ['-S'],
   ].flat();
@@ -75,22 +97,56 @@ function acceleratorArguments(accelerator: Accelerator): string[] {
   }
 }
 
-/** The place of a disk among those on the IDE bus. */
-function ideUnit(disks: readonly QemuDisk[], index: number): number {
-  return disks.slice(0, index).filter(({ model }) => model === 'ide').length;
+function screenArguments({ screenMebibytes, files }: QemuSetup): string[] {
+  if (screenMebibytes === undefined) return [];
+  const romfile = files.has('vgabios') ? ({ romfile: 'vgabios' } satisfies { romfile: QemuFile }) : {};
+  const device = { driver: 'VGA', vgamem_mb: screenMebibytes, ...romfile };
+  return ['-device', JSON.stringify(device), '-vnc', `unix:${QEMU_SOCKETS.screen}`];
 }
 
-function diskArguments(disk: QemuDisk, unit: number): string[] {
+/** The place of a disk among those on the IDE bus. */
+function idePlace(disks: readonly QemuDisk[], index: number): { bus: string; unit: number } {
+  const before = disks.slice(0, index).filter(({ model }) => model === 'ide').length;
+  return { bus: `ide.${Math.floor(before / IDE_UNITS)}`, unit: before % IDE_UNITS };
+}
+
+/** Without a kernel, the BIOS looks at the floppy first, then at the CD, then at the disks. */
+const BOOT_PLACES = { floppy: 0, cdrom: 1, disks: 2 } as const;
+
+function bootPlace(place: number, { files }: QemuSetup): { bootindex?: number } {
+  return files.has('kernel') ? {} : { bootindex: place };
+}
+
+function driveArguments({ drive, medium }: QemuDrive, setup: QemuSetup): string[] {
+  const node = medium === undefined ? [] : ['-blockdev', JSON.stringify(mediumNode(medium))];
+  const content = { id: drive, ...(medium === undefined ? {} : { drive: medium }) };
+  switch (drive) {
+    case 'cdrom': {
+      const place = { ...idePlace(setup.disks, setup.disks.length), ...bootPlace(BOOT_PLACES.cdrom, setup) };
+      return [...node, '-device', JSON.stringify({ driver: 'ide-cd', ...content, ...place })];
+    }
+    case 'floppy': {
+      const { bootindex } = bootPlace(BOOT_PLACES.floppy, setup);
+      const boots = bootindex === undefined ? [] : ['-global', `isa-fdc.bootindexA=${bootindex}`];
+      return [...boots, ...node, '-device', JSON.stringify({ driver: 'floppy', ...content })];
+    }
+  }
+}
+
+/** What lies in a drive, as QEMU is told of it. */
+export function mediumNode(name: string): Readonly<Record<string, unknown>> {
+  return { ...nodeOf(name), 'read-only': true };
+}
+
+function nodeOf(name: string): Readonly<Record<string, unknown>> {
+  const server = { type: 'unix', path: QEMU_SOCKETS.disks };
+  return { driver: 'nbd', 'node-name': name, server, export: name };
+}
+
+function diskArguments(disk: QemuDisk, index: number, setup: QemuSetup): string[] {
   const { name, model, writeable, blockSize, label } = disk;
   const onError = disk.stopsWhenFull ? 'enospc' : 'report';
-  const node = {
-    driver: 'nbd',
-    'node-name': name,
-    server: { type: 'unix', path: QEMU_SOCKETS.disks },
-    export: name,
-    'read-only': !writeable,
-    discard: 'unmap',
-  };
+  const node = { ...nodeOf(name), 'read-only': !writeable, discard: 'unmap' };
   const common = {
     drive: name,
     serial: label.slice(-SERIAL_NUMBER_CHARACTERS),
@@ -98,15 +154,11 @@ function diskArguments(disk: QemuDisk, unit: number): string[] {
     physical_block_size: blockSize,
     rerror: onError,
     werror: onError,
+    ...bootPlace(BOOT_PLACES.disks + index, setup),
   };
   const device =
     model === 'virtio'
       ? { driver: 'virtio-blk-pci', ...common }
-      : {
-          driver: 'ide-hd',
-          ...common,
-          bus: `ide.${Math.floor(unit / IDE_UNITS)}`,
-          unit: unit % IDE_UNITS,
-        };
+      : { driver: 'ide-hd', ...common, ...idePlace(setup.disks, index) };
   return ['-blockdev', JSON.stringify(node), '-device', JSON.stringify(device)];
 }

@@ -8,19 +8,45 @@ import { RpcError } from '@ginit/core';
 import { Condition, type Deferred, quietDeferred } from '@ginit/core/async';
 import type { MachineDrive } from '@ginit/core/machine';
 import { StateError, type StateSink, type StateSource } from '../../state/state-stream.ts';
-import type { Engine, EngineEvents } from '../engine.ts';
-import { type QemuDisk, type QemuSetup, TRANSLATIONS_MEBIBYTES } from './qemu-arguments.ts';
+import type { FramebufferMode } from '@ginit/core/framebuffer';
+import { type Engine, type EngineEvents, type Medium, MediumRefused } from '../engine.ts';
+import { QemuDisplay } from './display/qemu-display.ts';
+import { MediumDevice } from './medium-device.ts';
+import {
+  mediumNode,
+  QEMU_SOCKETS,
+  type QemuDisk,
+  type QemuFile,
+  type QemuSetup,
+  TRANSLATIONS_MEBIBYTES,
+} from './qemu-arguments.ts';
 import { type QemuEnv, QemuError, QemuRun, type QemuRunParts } from './qemu-run.ts';
+import { RfbError } from './display/rfb-client.ts';
 import { QmpError, type QmpEvent } from './qmp-client.ts';
 import { type Migration, migrationEnd, receiveState, sendState } from './saved-state.ts';
 
 const MEBIBYTE = 1024 * 1024;
+const PIXEL_BYTES = 4;
 /** The least and the most memory of a machine. */
 export const QEMU_MEMORY = { least: 32 * MEBIBYTE, most: 256 * 1024 * MEBIBYTE } as const;
 /** The memory of a machine is a multiple of this. */
 export const QEMU_MEMORY_UNIT = MEBIBYTE;
 /** What QEMU takes beside the memory of its guest: itself, and translated instructions. */
 export const QEMU_BESIDE_BYTES = (48 + TRANSLATIONS_MEBIBYTES) * MEBIBYTE;
+/** The least memory of a screen. */
+const SCREEN_MEMORY_LEAST_BYTES = 4 * MEBIBYTE;
+
+/** The memory of the VGA for pictures up to this size: a power of two. */
+function screenMemoryBytes({ width, height }: FramebufferMode): number {
+  const bytes = width * height * PIXEL_BYTES;
+  return Math.max(SCREEN_MEMORY_LEAST_BYTES, 2 ** Math.ceil(Math.log2(bytes)));
+}
+
+/** All that a screen takes: that memory, a picture in QEMU, and one here. */
+export function qemuScreenBytes(largest: FramebufferMode): number {
+  return screenMemoryBytes(largest) + 2 * largest.width * largest.height * PIXEL_BYTES;
+}
+
 /** The most processors of a machine. */
 export const QEMU_PROCESSORS_MAX = 64;
 /** The most disks of each model. */
@@ -43,10 +69,15 @@ const RESETS_OF_BIOS = { withinMs: 1000, most: 3 } as const;
 export interface QemuParts {
   readonly env: QemuEnv;
   readonly program: string;
-  readonly setup: Omit<QemuSetup, 'disks' | 'hasInitrd' | 'awaitsState'>;
-  readonly kernel: Uint8Array;
-  readonly initrd: Uint8Array | undefined;
+  readonly setup: Omit<QemuSetup, 'disks' | 'drives' | 'files' | 'screenMebibytes' | 'awaitsState'>;
+  /** What the machine starts with. */
+  readonly files: ReadonlyMap<QemuFile, Uint8Array>;
   readonly disks: readonly QemuDiskParts[];
+  /** Its drives, and the media in them at the start. */
+  readonly drives: readonly MachineDrive[];
+  readonly media: Readonly<Partial<Record<MachineDrive, Medium>>>;
+  /** The largest picture of its screen; missing if it has neither screen nor keyboard. */
+  readonly screen: FramebufferMode | undefined;
 }
 
 /** A disk with what is behind it. */
@@ -66,6 +97,12 @@ class QemuEngine implements Engine {
   version = 'QEMU';
   readonly #parts: QemuParts;
   readonly #events: EngineEvents;
+  readonly display: QemuDisplay | undefined;
+  /** Whatever QEMU may ask for over NBD, by the names of the exports. */
+  readonly #devices = new Map<string, NbdDevice>();
+  /** The names of what lies in the drives. */
+  readonly #media = new Map<MachineDrive, string>();
+  #mediaSoFar = 0;
   #qemu: QemuRun | undefined;
   /** The guest has switched the machine off. */
   #isOff = false;
@@ -80,25 +117,61 @@ class QemuEngine implements Engine {
   constructor(parts: QemuParts, events: EngineEvents) {
     this.#parts = parts;
     this.#events = events;
+    const { disks, drives, media, screen } = parts;
+    for (const { name, device } of disks) this.#devices.set(name, device);
+    for (const drive of drives) this.#export(drive, media[drive]);
+    this.display = screen && new QemuDisplay(screen, (error) => this.#screenLost(error));
   }
 
   /** Starts a process for the machine. */
   async start(awaitsState: boolean): Promise<void> {
-    const { env, program, setup, kernel, initrd, disks } = this.#parts;
+    const { env, program, setup, files, disks, drives, screen } = this.#parts;
     const run: QemuRunParts = {
       env,
       program,
-      kernel,
-      initrd,
-      setup: { ...setup, disks, hasInitrd: initrd !== undefined, awaitsState },
-      devices: new Map(disks.map(({ name, device }) => [name, device])),
+      files,
+      setup: {
+        ...setup,
+        disks,
+        drives: drives.map((drive) => ({ drive, medium: this.#media.get(drive) })),
+        files: new Set(files.keys()),
+        screenMebibytes: screen && screenMemoryBytes(screen) / MEBIBYTE,
+        awaitsState,
+      },
+      devices: this.#devices,
     };
-    this.#qemu = await QemuRun.start(run, {
+    const qemu = await QemuRun.start(run, {
       event: (event) => this.#event(event),
       serial: (bytes) => this.#serialOutput(bytes),
       ended: (reason) => this.#ended(reason),
     });
-    this.version = `QEMU ${this.#qemu.version}`;
+    this.#qemu = qemu;
+    this.version = `QEMU ${qemu.version}`;
+    await this.#attachDisplay(qemu);
+  }
+
+  async #attachDisplay({ workplace, control }: QemuRun): Promise<void> {
+    if (!this.display) return;
+    const connection = await workplace.connect(QEMU_SOCKETS.screen);
+    await this.display.attach(connection, (events) => control.execute('input-send-event', { events }));
+  }
+
+  #screenLost(error: unknown): void {
+    // With its QEMU, the screen is gone; of that is told elsewhere.
+    if (error instanceof RfbError && !this.#isOff) this.#events.failed(error.message);
+    if (!(error instanceof RfbError || error instanceof RpcError)) throw error;
+  }
+
+  /** Gives what lies in a drive a name of its own. */
+  #export(drive: MachineDrive, medium: Medium | undefined): string | undefined {
+    const before = this.#media.get(drive);
+    if (before !== undefined) this.#devices.delete(before);
+    this.#media.delete(drive);
+    if (!medium) return undefined;
+    const name = `${drive}${++this.#mediaSoFar}`;
+    this.#devices.set(name, new MediumDevice(medium));
+    this.#media.set(drive, name);
+    return name;
   }
 
   run(): void {
@@ -123,13 +196,38 @@ class QemuEngine implements Engine {
 
   /** QEMU takes a state only as the first thing that it does, so it is started once more. */
   async restore(from: StateSource): Promise<void> {
+    await this.display?.detach();
     await this.#qemu?.close();
     await this.start(true);
     await asStateError(() => receiveState(this.#migration(), from));
   }
 
-  async changeMedium(drive: MachineDrive): Promise<void> {
-    throw new RangeError(`a machine of the engine qemu has no drive "${drive}"`);
+  /** A guest that has locked its tray loses the medium all the same, and is told. */
+  async changeMedium(drive: MachineDrive, medium: Medium | undefined): Promise<void> {
+    try {
+      await this.#exchange(this.#running().control, drive, medium);
+    } catch (error) {
+      if (!(error instanceof QmpError || error instanceof QemuError)) throw error;
+      throw new MediumRefused(`QEMU does not take it: ${error.message}`);
+    }
+  }
+
+  async #exchange(
+    control: QemuRun['control'],
+    drive: MachineDrive,
+    medium: Medium | undefined,
+  ): Promise<void> {
+    const before = this.#media.get(drive);
+    await control.execute('blockdev-open-tray', { id: drive, force: true });
+    if (before !== undefined) {
+      await control.execute('blockdev-remove-medium', { id: drive });
+      await control.execute('blockdev-del', { 'node-name': before });
+    }
+    const name = this.#export(drive, medium);
+    if (name === undefined) return;
+    await control.execute('blockdev-add', mediumNode(name));
+    await control.execute('blockdev-insert-medium', { id: drive, 'node-name': name });
+    await control.execute('blockdev-close-tray', { id: drive });
   }
 
   async pressPowerButton(): Promise<boolean> {
@@ -172,6 +270,7 @@ class QemuEngine implements Engine {
   async close(): Promise<void> {
     this.#isOff = true;
     this.holdSerial(false);
+    await this.display?.detach();
     await this.#qemu?.close();
   }
 

@@ -13,7 +13,7 @@ import type {
   HostWorkplace,
 } from '@ginit/core/host';
 import { DiskServer } from './disk-server.ts';
-import { QEMU_FILES, QEMU_SOCKETS, qemuArguments, type QemuSetup } from './qemu-arguments.ts';
+import { QEMU_SOCKETS, qemuArguments, type QemuFile, type QemuSetup } from './qemu-arguments.ts';
 import { QmpClient, QmpError, type QmpEvent } from './qmp-client.ts';
 
 /** The time that QEMU has to come up; on a machine with nothing else it takes 0.1 s. */
@@ -35,8 +35,8 @@ export interface QemuRunParts {
   /** The path of the granted program. */
   readonly program: string;
   readonly setup: QemuSetup;
-  readonly kernel: Uint8Array;
-  readonly initrd: Uint8Array | undefined;
+  /** What the machine starts with. */
+  readonly files: ReadonlyMap<QemuFile, Uint8Array>;
   /** The disks by the names of their exports. */
   readonly devices: ReadonlyMap<string, NbdDevice>;
 }
@@ -79,11 +79,10 @@ export class QemuRun {
 
   static async #startIn(
     workplace: HostWorkplace,
-    { env, program, setup, kernel, initrd, devices }: QemuRunParts,
+    { env, program, setup, files, devices }: QemuRunParts,
     events: QemuRunEvents,
   ): Promise<QemuRun> {
-    await writeFile(workplace, QEMU_FILES.kernel, kernel);
-    if (initrd) await writeFile(workplace, QEMU_FILES.initrd, initrd);
+    for (const [name, bytes] of files) await writeFile(workplace, name, bytes);
     const control = await workplace.listen(QEMU_SOCKETS.control);
     const serial = setup.hasSerial ? await workplace.listen(QEMU_SOCKETS.serial) : undefined;
     let fault: string | undefined;
@@ -111,6 +110,8 @@ export class QemuRun {
     const line = serial && (await inTime(serial.accept()));
     const client = await inTime(QmpClient.open(await inTime(control.accept()), events.event)).catch(
       (error: unknown) => {
+        // A QEMU that ends says why elsewhere.
+        if (error instanceof QmpError && error.code === 'Ended') return Promise.race([early, late]);
         throw error instanceof QmpError ? new QemuError(error.message) : error;
       },
     );

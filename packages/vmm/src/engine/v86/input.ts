@@ -1,6 +1,7 @@
 /** Keyboard and mouse of v86: a PS/2 controller, which takes scan codes and movements. */
 import type { InputEvent, MoveEvent } from '@ginit/core/input';
 import { keyCode } from '@ginit/core/input';
+import { PointerWay } from '../../devices/pointer-way.ts';
 import { scancodesOf } from '../../devices/scancodes.ts';
 import type { V86Ps2 } from './internals.ts';
 
@@ -21,8 +22,7 @@ const BUTTONS = ['btn_left', 'btn_middle', 'btn_right'].map(keyCode);
 export class V86Input {
   readonly #ps2: V86Ps2;
   readonly #buttons: boolean[] = BUTTONS.map(() => false);
-  /** Where the pointer was said to be. */
-  #at: { readonly x: number; readonly y: number } | undefined;
+  readonly #way = new PointerWay();
 
   constructor(ps2: V86Ps2) {
     this.#ps2 = ps2;
@@ -57,23 +57,13 @@ export class V86Input {
     if (this.#hasRoom()) this.#ps2.mouse_send_click(left, middle, right);
   }
 
-  #move({ kind, x, y }: MoveEvent): void {
-    switch (kind) {
-      case 'motion':
-        return this.#shift(x, y);
-      case 'position': {
-        // A PS/2 mouse knows no places, so the guest sees how far it is from the last one.
-        const from = this.#at ?? { x, y };
-        this.#at = { x, y };
-        return this.#shift(x - from.x, y - from.y);
-      }
-      case 'wheel':
-        this.#ps2.wheel_movement = Math.max(-WHEEL_MAX, Math.min(WHEEL_MAX, -y));
-        return this.#sendButtons();
-    }
+  #move(event: MoveEvent): void {
+    if (event.kind !== 'wheel') return this.#shift(this.#way.of(event));
+    this.#ps2.wheel_movement = Math.max(-WHEEL_MAX, Math.min(WHEEL_MAX, -event.y));
+    this.#sendButtons();
   }
 
-  #shift(x: number, y: number): void {
+  #shift({ x, y }: { readonly x: number; readonly y: number }): void {
     let [leftX, leftY] = [x, y];
     for (let step = 0; step < STEPS_MAX && (leftX !== 0 || leftY !== 0) && this.#hasRoom(); step++) {
       const [stepX, stepY] = [limited(leftX), limited(leftY)];

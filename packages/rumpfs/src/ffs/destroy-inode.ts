@@ -1,0 +1,57 @@
+import { FsError, messageOf } from '../errors.ts';
+import { shrinkTo } from './block-map-shrink.ts';
+import type { Departure } from './departures.ts';
+import { hasBlocks, type Inode } from './inode.ts';
+import { clearInode, storeInode } from './inode-table.ts';
+import type { Parts } from './parts.ts';
+
+/**
+ * Frees an inode without links and everything that it occupies. After an error it still frees the
+ * rest; the part that could not be freed stays marked as in use until a check.
+ */
+export async function destroyInode(parts: Parts, inode: Inode): Promise<void> {
+  const { volume, inodes } = parts;
+  const directory = inode.type === 'directory';
+  let failure: unknown;
+  const attempt = async (step: () => Promise<void>): Promise<void> => {
+    try {
+      await step();
+    } catch (error) {
+      failure ??= error;
+    }
+  };
+  if (hasBlocks(inode, volume.superblock)) await attempt(() => shrinkTo(parts, inode, 0));
+  if (inode.attributesBytes > 0) await attempt(() => freeAttributes(parts, inode));
+  await attempt(() => clearInode(volume, inode));
+  await attempt(() => inodes.free(inode.id, directory));
+  if (failure !== undefined) throw failure;
+}
+
+/** The names of a node are durably gone: frees it, unless somebody has it open. */
+export async function depart(parts: Parts, { inode, abandonedMs }: Departure): Promise<void> {
+  const { volume } = parts;
+  try {
+    if (abandonedMs === undefined) await storeInode(volume, inode);
+    else await destroyInode(parts, inode);
+  } catch (error) {
+    // Nobody waits for the result any more; a contradiction to the format was reported where it was
+    // found.
+    const told = error instanceof FsError && error.code === 'Corrupt';
+    const { formatName } = volume.superblock;
+    if (!told) volume.hypercalls.console(`${formatName}: ${inode.name} cannot be freed: ${messageOf(error)}`);
+  }
+}
+
+/** Frees the extended attributes: at most two blocks, the last of them as fragments. */
+async function freeAttributes({ volume, space }: Parts, inode: Inode): Promise<void> {
+  const { blockSizeBytes, fragmentSizeBytes } = volume.superblock;
+  const pointers = [...inode.attributePointers];
+  const bytes = inode.attributesBytes;
+  inode.attributePointers.fill(0);
+  inode.attributesBytes = 0;
+  await storeInode(volume, inode);
+  for (const [index, first] of pointers.entries()) {
+    const left = Math.min(blockSizeBytes, bytes - index * blockSizeBytes);
+    if (first !== 0 && left > 0) await space.free(first, Math.ceil(left / fragmentSizeBytes), inode.name);
+  }
+}
