@@ -1,4 +1,4 @@
-/** The files that a new ext2 has: the root directory, `lost+found`, and the one of reserved blocks. */
+/** The files of a new ext2: the root directory, `lost+found`, and the one of reserved blocks. */
 import type { ExtGeometry } from './ext-geometry.ts';
 
 /** The first inode that is not reserved. */

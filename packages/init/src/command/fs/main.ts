@@ -1,4 +1,4 @@
-/** `ginit fs`: looks into the file systems in disk images, copies in and out, makes and checks them. */
+/** `ginit fs`: looks into file systems in disk images, copies in and out, makes and checks them. */
 import { once } from 'node:events';
 import { barText } from '../image/progress-bar.ts';
 import type { Output } from '../output.ts';

@@ -206,9 +206,8 @@ class Performance {
     const share = total === 0 ? 0 : Math.round(((total - free) / total) * 100);
     const named = label === '' ? '' : ` "${label}"`;
     const files = nodes === 0 ? '' : `; ${nodes - nodesFree} of ${nodes} inodes used`;
-    await this.#text(
-      `${image}: ${type}${named}: ${total - free} of ${total} bytes used (${share} %), ${free} free; blocks of ${blockSizeBytes}${files}`,
-    );
+    const space = `${total - free} of ${total} bytes used (${share} %), ${free} free`;
+    await this.#text(`${image}: ${type}${named}: ${space}; blocks of ${blockSizeBytes}${files}`);
   }
 
   async #copy({ sources, to, recursive, owner }: TaskOf<'cp'>): Promise<number> {

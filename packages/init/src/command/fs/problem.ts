@@ -18,7 +18,10 @@ const NODE_MESSAGE = /^[A-Z][A-Z0-9]+: (.+?)(?:, [a-z]+(?: '.*)?)?$/s;
 /** Errors whose cause has more to say than they do. */
 const DAMAGE: readonly unknown[] = ['EUCLEAN', 'EIO', 'ENOTSUP', 'EINVAL'];
 
-/** The reason of an error of a file, of an image or of a file system; undefined for a mistake of ours. */
+/**
+ * The reason of an error of a file, of an image or of a file system; undefined for a mistake of
+ * ours.
+ */
 export function reasonOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   if (error instanceof FsError || error instanceof RpcError) return error.message;
