@@ -112,7 +112,12 @@ export const PACKAGES = [
   },
   { directory: 'blockcache', name: '@ginit/blockcache', bundles: [{ entries: () => ['main'] }] },
   { directory: 'vmm', name: '@ginit/vmm', bundles: [{ entries: () => ['main'] }] },
-  { directory: 'rumpfs', name: '@ginit/rumpfs', bundles: [{ entries: () => ['main'] }] },
+  {
+    directory: 'rumpfs',
+    name: '@ginit/rumpfs',
+    // The second has what ram_fs uses of it.
+    bundles: [{ entries: () => ['main'] }, { entries: () => ['tmpfs-server'] }],
+  },
   {
     directory: 'init',
     name: '@ginit/init',

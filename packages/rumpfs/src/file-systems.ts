@@ -2,7 +2,8 @@ import { mountCd9660, probeCd9660 } from './cd9660/cd9660.ts';
 import { checkMsdos } from './check/check-msdos.ts';
 import { checkCd9660 } from './check/cd9660/check-cd9660.ts';
 import { checkExt } from './check/ext/check-ext.ts';
-import type { CheckReport } from './check/report.ts';
+import { checkFfs, repairFfs } from './check/ffs/check-ffs.ts';
+import type { CheckReport, RepairReport } from './check/report.ts';
 import { FsError } from './errors.ts';
 import { mountExt, probeExt } from './ext/ext.ts';
 import { mountFfs, probeFfs } from './ffs/ffs.ts';
@@ -18,6 +19,8 @@ interface FileSystemType {
   mount(hypercalls: Hypercalls, options: MountOptions): Promise<FileSystem>;
   /** Looks for mistakes, with code that shares nothing with the rest. */
   check?(bio: BlockIo): Promise<CheckReport>;
+  /** Mends what `check` finds. */
+  repair?(bio: BlockIo): Promise<RepairReport>;
 }
 
 /** Every format there is; `auto` probes them in this order. */
@@ -25,7 +28,7 @@ const types: ReadonlyMap<string, FileSystemType> = new Map<string, FileSystemTyp
   ['ext2', { probe: probeExt, mount: mountExt, check: checkExt }],
   ['cd9660', { probe: probeCd9660, mount: mountCd9660, check: checkCd9660 }],
   ['msdos', { probe: probeMsdos, mount: mountMsdos, check: checkMsdos }],
-  ['ffs', { probe: probeFfs, mount: mountFfs }],
+  ['ffs', { probe: probeFfs, mount: mountFfs, check: checkFfs, repair: repairFfs }],
 ]);
 
 /** Other names of formats: those of ext2's successors, and the one that NetBSD has. */
@@ -63,6 +66,17 @@ export async function checkFileSystem(bio: BlockIo, type: string): Promise<Check
 export async function recogniseFileSystem(bio: BlockIo): Promise<string | undefined> {
   for (const [name, type] of types) if (await type.probe(bio)) return name;
   return undefined;
+}
+
+/**
+ * Checks what is on the device, and mends it. Rejects with `NotSupported` where there is nothing
+ * that can mend the format, or with `ReadOnly`.
+ */
+export async function repairFileSystem(bio: BlockIo, type: string): Promise<RepairReport> {
+  const { repair } = await typeOf(bio, type);
+  if (repair === undefined) throw new FsError('NotSupported', 'there is no repair for this format');
+  if (!bio.writeable) throw new FsError('ReadOnly', 'the device cannot be written');
+  return repair(bio);
 }
 
 async function typeOf(bio: BlockIo, type: string): Promise<FileSystemType> {

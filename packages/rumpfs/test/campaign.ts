@@ -27,7 +27,11 @@ export class Progress {
   readonly #end: number;
   #next: number;
 
-  constructor(title: string, first: number, count: number) {
+  readonly #every: number;
+
+  /** @param every a line comes after so many seeds */
+  constructor(title: string, first: number, count: number, every = 250) {
+    this.#every = every;
     this.#title = title;
     this.#end = first + count;
     this.#next = first;
@@ -35,7 +39,7 @@ export class Progress {
 
   at(seed: number, counts: object): void {
     if (seed < this.#next || process.env['GINIT_CAMPAIGN'] === undefined) return;
-    this.#next = seed + 250;
+    this.#next = seed + this.#every;
     console.log(`${this.#title}: seed ${seed} of ${this.#end}: ${JSON.stringify(counts)}`);
   }
 

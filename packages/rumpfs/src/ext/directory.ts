@@ -19,6 +19,7 @@ import {
 import { indexStart } from './hash-node.ts';
 import { HashTree } from './hash-tree.ts';
 import { findInline, inlineEntries, inlineTarget } from './inline-directory.ts';
+import { moveDirectoryOut } from './inline-removal.ts';
 import { type Inode, INODE_FLAG } from './inode.ts';
 import { storeInode } from './inode-table.ts';
 import { HASH_VERSIONS } from './name-hash.ts';
@@ -183,6 +184,12 @@ export class Directory {
     this.#blocks.read(buffer, place.logical, place.offset);
     setRecordTarget(this.#volume, buffer.view, place.offset, id, type);
     this.#markDirty(buffer, block, place.logical);
+  }
+
+  /** Makes a directory that stands in its inode ready to be changed, if it does. */
+  moveOut(): Promise<void> | undefined {
+    if (this.#inode.inlineContent === undefined) return undefined;
+    return moveDirectoryOut(this.#volume, this.#parts.blocks, this.#inode);
   }
 
   /** Fills the first block of a new directory. */
