@@ -1,6 +1,7 @@
 /** Every benchmark by its name. */
 import { block } from './block/benchmark.mjs';
 import { bulk } from './bulk/benchmark.mjs';
+import { cache } from './cache/benchmark.mjs';
 import { cluster } from './cluster/benchmark.mjs';
 import { fs } from './fs/benchmark.mjs';
 import { reconfigure } from './reconfigure/benchmark.mjs';
@@ -9,4 +10,4 @@ import { signal } from './signal/benchmark.mjs';
 import { spawn } from './spawn/benchmark.mjs';
 import { vmm } from './vmm/benchmark.mjs';
 
-export const BENCHMARKS = [rpc, bulk, signal, spawn, reconfigure, block, cluster, fs, vmm];
+export const BENCHMARKS = [rpc, bulk, signal, spawn, reconfigure, block, cache, cluster, fs, vmm];
