@@ -87,8 +87,8 @@ export class BlockAllocator {
 
   /**
    * Gives back adjacent blocks, with bigalloc the whole clusters in which they lie. They are not
-   * used again before that is durable; nothing in the cache may lead to them any more. Rejects with `Corrupt` when some of them are free already or
-   * cannot belong to a file.
+   * used again before that is durable; nothing in the cache may lead to them any more. Rejects with
+   * `Corrupt` when some of them are free already or cannot belong to a file.
    */
   async free(firstBlock: number, blockCount: number, owner: string): Promise<void> {
     const { cache, frees, groups, superblock } = this.#volume;

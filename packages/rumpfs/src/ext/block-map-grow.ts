@@ -169,6 +169,8 @@ async function link(
     try {
       const buffer = volume.cache.peek(place.holder) ?? (await volume.cache.read(place.holder));
       volume.cache.markDirty(buffer, place.holder, 'structure');
+      // On a damaged device it may be something else as well, which is not what it was.
+      buffer.verifiedAs = 0;
       view = buffer.view;
     } catch (error) {
       await blocks.free(run.block, run.count, inode.name);

@@ -43,6 +43,7 @@ export async function releaseAttributes(volume: Volume, blocks: BlockAllocator, 
   if (references > 1) {
     buffer.view.setUint32(REFERENCES_OFFSET, references - 1, true);
     volume.cache.markDirty(buffer, block, 'structure', (bytes) => sealAttributes(volume, block, bytes));
+    buffer.verifiedAs = 0;
   } else {
     await storeInode(volume, inode);
     await blocks.free(block, 1, inode.name);
