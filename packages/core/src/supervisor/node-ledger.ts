@@ -5,10 +5,10 @@
  * Quota that an account on the node X gives to one that hangs on it and is on Y (a child's quota, a
  * donation) is memory of X before and of Y after. It is taken out of what Y has *prepaid*: its own
  * memory that nobody has. On X a *proxy account* has as much from then on, so that nobody uses it
- * meanwhile: it comes back through each account that it came through. So a byte of quota counts once
- * on each node that is on its way, from the account that has it up to the root; accounts and proxy
- * account together never exceed what is lent; and coming back needs no room that somebody else could
- * have taken.
+ * meanwhile: it comes back through each account that it came through. So a byte of quota counts
+ * once on each node that is on its way, from the account that has it up to the root; accounts and
+ * proxy account together never exceed what is lent; and coming back needs no room that somebody
+ * else could have taken.
  *
  * If the link to a node breaks for longer than the lease, its components have ended, and their
  * accounts give back what they had as at any other end; the ledger stays until they have. A node
