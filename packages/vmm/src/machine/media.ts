@@ -245,9 +245,14 @@ function checked(drive: MachineDrive, medium: OpenMedium): OpenMedium {
 export async function openDrives(
   env: Pick<Env, 'connect' | 'close'>,
   files: GuestFiles,
-  { $children: { cdrom, floppy } }: VmmConfig,
+  { $children: { cdrom, floppy, image } }: VmmConfig,
 ): Promise<Drives> {
   const drives = new Drives(env, files);
+  const [iso, more] = image.filter(({ type }) => type === 'iso');
+  const tooMany = iso && (more ?? (cdrom ? iso : undefined));
+  if (tooMany) throw tooMany.$node.errorAt('a machine has one CD drive', 'type');
+  if (iso?.overlay !== undefined) throw iso.$node.errorAt('a CD is not written', 'overlay');
+  if (iso) await drives.add('cdrom', { rom: undefined, label: undefined, file: iso.file, $node: iso.$node });
   if (cdrom) await drives.add('cdrom', cdrom);
   if (floppy) await drives.add('floppy', floppy);
   return drives;
