@@ -203,6 +203,7 @@ export function addVirtioDisk(
     name: `virtio-blk ${label}`,
     legacy: transport.legacy,
     modern: transport.modern,
+    window: transport,
     configSpace: (place) => transport.configSpace(place),
   });
   return transport;

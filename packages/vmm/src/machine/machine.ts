@@ -407,6 +407,12 @@ export class Machine {
     return this.#stopped;
   }
 
+  async #settleDrives(): Promise<boolean> {
+    const areWritten = (await this.#drives?.settled()) ?? true;
+    if (!areWritten) await this.#env.error('the floppy disk lacks writes that its guest takes for done');
+    return areWritten;
+  }
+
   async #stop(): Promise<boolean> {
     this.#isOff = true;
     this.#end();
@@ -416,7 +422,10 @@ export class Machine {
     this.#tell();
     await isClosed;
     // Disks come first: neither another disk nor a terminal that nobody reads keeps one waiting.
-    const areSafe = await Promise.all(this.#disks.map((disk) => synchronise(this.#env, disk)));
+    const areSafe = await Promise.all([
+      ...this.#disks.map((disk) => synchronise(this.#env, disk)),
+      this.#settleDrives(),
+    ]);
     const written = this.#serial?.end();
     if (written) await Promise.race([written, this.#env.timer.sleep(LAST_OUTPUT_MS).catch(() => written)]);
     return areSafe.every((isSafe) => isSafe);

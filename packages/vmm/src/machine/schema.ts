@@ -70,7 +70,13 @@ export const VMM_CONFIG = element('config', 'One virtual machine', {
       attributes: FILE,
     }),
     element('cdrom', 'A CD drive; without an attribute it is empty', { max: 1, attributes: MEDIUM }),
-    element('floppy', 'A floppy drive; without an attribute it is empty', { max: 1, attributes: MEDIUM }),
+    element('floppy', 'A floppy drive; without an attribute it is empty', {
+      max: 1,
+      attributes: {
+        ...MEDIUM,
+        writeable: attribute.boolean('Whether the guest may write to the Block session', { fallback: false }),
+      },
+    }),
     element('state', 'Where the state of the machine is kept when it is saved', {
       max: 1,
       attributes: {
@@ -180,6 +186,7 @@ export type ControlConfig = NonNullable<VmmConfig['$children']['control']>;
 /** A `<cdrom>` or a `<floppy>`. */
 export interface DriveConfig extends FileConfig {
   readonly label: string | undefined;
+  readonly writeable?: boolean;
 }
 /** A `<state>`. */
 export type StateConfig = NonNullable<VmmConfig['$children']['state']>;
