@@ -98,6 +98,11 @@ class Node implements Bus {
     return () => void this.subscriptions.delete(subscription);
   }
 
+  takes(subject: string): boolean {
+    for (const { pattern } of this.subscriptions) if (subjectMatches(pattern, subject)) return true;
+    return false;
+  }
+
   onConnection(handler: (connected: boolean) => void): void {
     this.connectionHandler = handler;
   }
@@ -188,9 +193,10 @@ export class SimulatedBus {
     this.#scheduler.soon({ owner, describe: () => what, run });
   }
 
-  /** Sends a message to every node that will be subscribed when it arrives. */
+  /** Sends a message to every node that is subscribed now, and still is when it arrives. */
   carry(from: number, message: BusMessage): void {
     for (const node of this.#nodes.values()) {
+      if (!node.takes(message.subject)) continue;
       if (!this.#reaches(from, node.number) || this.#happens(this.faults.lostPerMille)) continue;
       this.#send(from, node, message);
       if (this.#happens(this.faults.doubledPerMille)) this.#send(from, node, message);
