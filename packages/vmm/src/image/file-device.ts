@@ -20,7 +20,7 @@ export class FileDevice implements ByteDevice {
     this.writeable = writeable;
   }
 
-  /** Opens a file that is there, or, if it is to be written, makes it. Rejects with `ImageError`. */
+  /** Opens a file; one that is to be written is made. Rejects with `ImageError`. */
   static async open(files: FileSystemClient, path: string, writeable: boolean): Promise<FileDevice> {
     const options = writeable ? ({ mode: 'read-write', create: 'if-missing' } as const) : {};
     const file = await asImageError(files.open(path, options));
