@@ -91,6 +91,6 @@ test.each([
 ])('a floppy disk that cannot be written as it is is one error: %s', async (floppy, reason) => {
   const { disk, roms } = surroundings(1000 * 1024);
   const config = `<bios rom="bios"/> ${floppy}`;
-  const system = new MachineSystem(config, { roms, disks: { disk }, files: someFiles().files });
+  const system = new MachineSystem(config, { roms, disks: { disk }, files: (await someFiles()).files });
   expect(await system.crash()).toMatch(new RegExp(`config\\.xml:\\d+:\\d+: ${reason}`));
 });

@@ -22,7 +22,7 @@ async function putFile(files: RamFileSystem, name: string, bytes: Uint8Array): P
 async function fileIn(files: RamFileSystem, name: string): Promise<Uint8Array> {
   const node = await files.lookup(files.root, name);
   if (node.type !== 'file') throw new Error(`${name} is no file`);
-  const bytes = new Uint8Array(node.data.sizeBytes);
+  const bytes = new Uint8Array(files.status(node).sizeBytes);
   await files.read(node, 0, bytes);
   return bytes;
 }
@@ -34,7 +34,7 @@ async function filesWithImage() {
   const image = await openImage(device, 'vdi', { writeable: true });
   await image.write(new Uint8Array(512).fill(BEFORE), 0);
   await image.close();
-  const { files } = someFiles();
+  const { files } = await someFiles();
   await putFile(files, 'base.vdi', device.content());
   return files;
 }
