@@ -31,6 +31,30 @@ export class Connector {
     await this.setParent(id, this.#folder);
   }
 
+  /** Takes the name of a directory away, and connects it. */
+  async moveAway(id: number): Promise<void> {
+    const { geometry, image, directories, inodes } = this.#context;
+    const state = inodes.get(id);
+    if (state === undefined) return;
+    for (const [index, block] of (directories.get(state.parent) ?? []).entries()) {
+      const size = inodes.get(state.parent)?.size ?? 0;
+      const left = Math.min(geometry.bsize, size - index * geometry.bsize);
+      const bytes = await image.read(block, Math.ceil(left / geometry.fsize));
+      for (let offset = 0; offset < left; offset += PIECE_BYTES) {
+        const piece = bytes.subarray(offset, offset + PIECE_BYTES);
+        for (const record of recordsOf(piece, geometry).records) {
+          const dots = record.name[0] === 0x2e && record.name.length <= 2;
+          if (record.inode !== id || dots) continue;
+          putRecord(piece, geometry, { ...record, inode: 0, name: new Uint8Array(0) });
+          state.names -= 1;
+        }
+      }
+      await image.change(block, bytes);
+    }
+    state.parent = 0;
+    await this.connect(id);
+  }
+
   /** Lets the `..` of a directory lead to its parent, which counts it. */
   async setParent(id: number, parent: number): Promise<void> {
     const { geometry, image, directories, inodes } = this.#context;

@@ -142,7 +142,11 @@ export class InodePass {
       covered *= geometry.nindir;
     }
     if (view.type === TYPES.directory && tally.blocks.length < needed) this.#shortDirectory(tally);
-    else if (needed > 0 && tally.last < needed - 1) found.harmless(`inode ${id}: ends with a hole`);
+    else if (tally.last < needed - 1) {
+      found.harmless(`inode ${id}: ends with a hole`);
+      view.size = (tally.last + 1) * geometry.bsize;
+      tally.changed = true;
+    }
   }
 
   /** A directory without some of its blocks ends before the first that is missing. */

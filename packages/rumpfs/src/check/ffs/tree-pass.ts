@@ -30,7 +30,7 @@ export async function checkTree(context: Context, connector: Connector): Promise
     }
     if (at !== 0 && !reached.has(at)) {
       found.damage(`directory ${id}: contains itself`);
-      if (mends) await connector.connect(id);
+      if (mends) await connector.moveAway(at);
     } else if (at === 0) {
       const top = way.at(-1) ?? id;
       afterCrash(context, `directory ${top}: has no name`);
