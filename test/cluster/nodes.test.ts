@@ -152,7 +152,7 @@ export default component({}, async (env) => {
     'loop.js',
     `export function loop() {
   let count = 0;
-  while (count < 12_000_000_000) count++;
+  while (count < 5_000_000_000) count++;
   return count;
 }
 `,
