@@ -8,7 +8,7 @@ import { delimiter, join } from 'node:path';
 export const ORACLES = {
   diod: ['diodcat', 'diodls'],
   dosfstools: ['mkfs.fat', 'fsck.fat'],
-  e2fsprogs: ['mke2fs', 'e2fsck', 'debugfs'],
+  e2fsprogs: ['mke2fs', 'e2fsck', 'debugfs', 'dumpe2fs'],
   fdisk: ['sfdisk'],
   fio: ['fio'],
   gdisk: ['sgdisk'],

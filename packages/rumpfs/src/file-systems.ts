@@ -62,6 +62,12 @@ export async function checkFileSystem(bio: BlockIo, type: string): Promise<Check
   return check(bio);
 }
 
+/** The name of the format on a device; undefined if it has none that is known. */
+export async function recogniseFileSystem(bio: BlockIo): Promise<string | undefined> {
+  for (const [name, type] of types) if (await type.probe(bio)) return name;
+  return undefined;
+}
+
 /**
  * Checks what is on the device, and mends it. Rejects with `NotSupported` where there is nothing
  * that can mend the format, or with `ReadOnly`.
@@ -74,14 +80,10 @@ export async function repairFileSystem(bio: BlockIo, type: string): Promise<Repa
 }
 
 async function typeOf(bio: BlockIo, type: string): Promise<FileSystemType> {
-  const found = type === 'auto' ? await recognise(bio) : types.get(ALIASES[type] ?? type);
+  const name = type === 'auto' ? await recogniseFileSystem(bio) : (ALIASES[type] ?? type);
+  const found = name === undefined ? undefined : types.get(name);
   if (found !== undefined) return found;
   throw type === 'auto'
     ? new FsError('NoFileSystem', `no known file system (${fileSystemTypes.join(', ')}) on the device`)
     : new FsError('NotSupported', `no file system "${type}"; there are auto, ${fileSystemTypes.join(', ')}`);
-}
-
-async function recognise(bio: BlockIo): Promise<FileSystemType | undefined> {
-  for (const type of types.values()) if (await type.probe(bio)) return type;
-  return undefined;
 }

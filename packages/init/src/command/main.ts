@@ -33,6 +33,7 @@ const HELP = `ginit: runs a system of components from one config file
   ginit convert IN [OUT]            write a config as HID, or as XML; --help says more, also of the next two
   ginit format [-i] FILE...         lay out HID
   ginit image COMMAND ...           disk images: info, check, create, convert, resize, compact, snapshot (--help says more)
+  ginit fs COMMAND ...              file systems in images: ls, tree, cat, cp, mkdir, rm, stat, df, check, mkfs (likewise)
   ginit schema [FILE]               an XML Schema of configs, for editors
   ginit guests [fetch NAME]         lists unmodified systems for virtual machines, and prepares them
   ginit key new | show FILE         the keys of machines that are joined over a bus
@@ -190,6 +191,10 @@ async function perform(args: readonly string[], output: Output, launcher: Launch
   if (first === 'image') {
     const { image } = await import('./image/main.ts');
     return image(others, output);
+  }
+  if (first === 'fs') {
+    const { fs } = await import('./fs/main.ts');
+    return fs(others, output);
   }
   if (first === 'sim') {
     // The simulator's modules are loaded for this command only.

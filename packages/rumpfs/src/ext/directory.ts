@@ -314,6 +314,8 @@ export class Directory {
         ? (bytes: Uint8Array): void => sealIndex(this.#volume, this.#inode, bytes, start)
         : this.#seal;
     this.#volume.cache.markDirty(buffer, block, 'name', seal);
+    // On a damaged device it may be a node of extents as well, which has to be looked at again.
+    if (buffer.verifiedAs === VERIFIED.extents) buffer.verifiedAs = 0;
   }
 
   async #blockAt(logical: number): Promise<number> {

@@ -131,6 +131,12 @@ export const JOURNAL_CASES: readonly PowerCase[] = [
   },
   { ...JOURNALLED, title: 'ext4, little memory', args: ['-t', 'ext4'], memoryBytes: 280 * 1024, steps: 12 },
   {
+    ...JOURNALLED,
+    title: 'ext4 with clusters',
+    args: ['-t', 'ext4', '-O', 'bigalloc', '-C', '4096'],
+    steps: 12,
+  },
+  {
     ...EXT2,
     title: 'ext4 without a journal',
     blockSize: 1024,

@@ -1,10 +1,12 @@
 /**
- * The memory of the file system, as far as the component's account pays for it. Buffers are memory
- * of this thread, not dataspaces; the account shows them all the same. Each allocation of the
- * account costs a capability, so they grow with the whole: a few of them do for any size.
+ * The memory of a file system in memory, as far as a component's account pays for it. Buffers are
+ * memory of this thread, not dataspaces; the account shows them all the same. Each allocation of
+ * the account costs a capability, so they grow with the whole: a few of them do for any size.
  */
-import { type Env, hasCode, RpcError } from '@ginit/core';
+import { type Env, hasCode } from '@ginit/core';
 import { Mutex } from '@ginit/core/async';
+import { FsError } from '../errors.ts';
+import type { Memory } from './memory.ts';
 
 /** Left free in the account, for needs of sessions beyond their donations. */
 const KEPT_BYTES = 64 * 1024;
@@ -20,7 +22,7 @@ interface Allocation {
 }
 
 /** Memory of the account: what is charged, and how much of that is in use. */
-export class Budget {
+export class Budget implements Memory {
   readonly #account: BudgetAccount;
   readonly #allocations: Allocation[] = [];
   readonly #growing = new Mutex();
@@ -47,7 +49,7 @@ export class Budget {
     return { totalBytes: this.#usedBytes + freeBytes, freeBytes };
   }
 
-  /** Makes room for `bytes`. Rejects with `No_space` if the account has not that much. */
+  /** Makes room for `bytes`. Rejects with `NoSpace` if the account has not that much. */
   async makeRoom(bytes: number): Promise<void> {
     if (this.room >= bytes) return;
     await this.#growing.acquire();
@@ -82,7 +84,7 @@ export class Budget {
     if (await this.#allocate(grown)) return;
     const free = await this.#freeOfAccount();
     if (free >= missing && (await this.#allocate(free))) return;
-    throw new RpcError('No_space', 'the RAM quota is used up');
+    throw new FsError('NoSpace', 'the RAM quota is used up');
   }
 
   async #allocate(bytes: number): Promise<boolean> {

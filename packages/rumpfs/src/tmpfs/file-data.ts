@@ -2,24 +2,28 @@
  * The content of a file, in chunks. A chunk that nobody has written is a hole and takes no memory.
  */
 import { copyInto } from '@ginit/core/packet-stream';
-import type { Budget } from './budget.ts';
+import type { Memory } from './memory.ts';
 
 const CHUNK_BYTES = 4096;
-/** What a chunk takes of the budget: its bytes, and what the engine keeps for it. */
+/** What a chunk takes of the memory: its bytes, and what the engine keeps for it. */
 const CHUNK_COST_BYTES = CHUNK_BYTES + 128;
 
 /** The bytes of one file. */
 export class FileData {
-  readonly #budget: Budget;
+  readonly #memory: Memory;
   readonly #chunks = new Map<number, Uint8Array>();
   #sizeBytes = 0;
 
-  constructor(budget: Budget) {
-    this.#budget = budget;
+  constructor(memory: Memory) {
+    this.#memory = memory;
   }
 
   get sizeBytes(): number {
     return this.#sizeBytes;
+  }
+
+  get allocatedBytes(): number {
+    return this.#chunks.size * CHUNK_BYTES;
   }
 
   /**
@@ -38,7 +42,7 @@ export class FileData {
     return length;
   }
 
-  /** What it takes of the budget to write `length` bytes at `position`. */
+  /** What it takes of the memory to write `length` bytes at `position`. */
   costOf(position: number, length: number): number {
     let cost = 0;
     for (const { chunk } of pieces(position, length)) {
@@ -47,7 +51,7 @@ export class FileData {
     return cost;
   }
 
-  /** Writes as much of `from` as the budget has room for. Returns the number of bytes. */
+  /** Writes as much of `from` as the memory has room for. Returns the number of bytes. */
   write(position: number, from: Uint8Array): number {
     let written = 0;
     for (const { chunk, from: start, at, bytes } of pieces(position, from.length)) {
@@ -69,8 +73,8 @@ export class FileData {
   #chunkFor(chunk: number): Uint8Array | undefined {
     const known = this.#chunks.get(chunk);
     if (known) return known;
-    if (this.#budget.room < CHUNK_COST_BYTES) return undefined;
-    this.#budget.take(CHUNK_COST_BYTES);
+    if (this.#memory.room < CHUNK_COST_BYTES) return undefined;
+    this.#memory.take(CHUNK_COST_BYTES);
     const made = new Uint8Array(CHUNK_BYTES);
     this.#chunks.set(chunk, made);
     return made;
@@ -85,7 +89,7 @@ export class FileData {
     }
     const within = sizeBytes % CHUNK_BYTES;
     if (within > 0) this.#chunks.get(kept - 1)?.fill(0, within);
-    if (dropped > 0) this.#budget.give(dropped * CHUNK_COST_BYTES);
+    if (dropped > 0) this.#memory.give(dropped * CHUNK_COST_BYTES);
   }
 }
 
