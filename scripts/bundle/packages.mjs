@@ -61,6 +61,7 @@ export const PACKAGES = [
       },
       { entries: () => ['platform/domain/domain-main'] },
       { entries: () => ['platform/manifest/manifest-main'] },
+      { entries: () => ['platform/bus-process/bus-main'] },
     ],
   },
   {
