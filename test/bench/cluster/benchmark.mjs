@@ -3,12 +3,13 @@
  * alone. What is measured is the link and its channels, sealed end to end, not yet a component's
  * call: no command places components on other nodes yet.
  */
+import { fileURLToPath } from 'node:url';
 import { hasCommand } from '../harness/environment.mjs';
 import { pairCommand } from '../harness/pair.mjs';
 
 const here = (name) => new URL(name, import.meta.url);
 
-function contenders({ places, settings }) {
+function contenders({ places, settings, quick }) {
   if (!hasCommand('nats-server')) throw new Error('this benchmark needs nats-server (Debian: nats-server)');
   const pair = (id, label, place) => ({
     id,
@@ -21,7 +22,9 @@ function contenders({ places, settings }) {
     }),
   });
   const { one, free } = places;
+  const whole = { id: 'place', label: 'ginit, 20 components on 3 nodes', place: free ?? one };
   return [
+    ...(quick ? [] : [{ ...whole, command: [process.execPath, fileURLToPath(here('./place.mjs'))] }]),
     pair('link-one', 'ginit, a link', one),
     pair('nats-one', 'nats, request and publish', one),
     ...(free
@@ -37,10 +40,14 @@ export const cluster = {
     roundTripUs: 'round trip, us',
     roundTripsPerSecond: '64 in flight, per second',
     megabytesPerSecond: '64 KiB one way, MB/s',
+    place20Ms: 'placed and running, ms',
+    placeColdMs: 'the same with code to come, ms',
   },
   aims: { linkLatencyVsNats: 0.77, linkThroughputVsNats: 0.8, linkPacketsVsPublish: 0.7 },
   contenders,
   figures: (median) => ({
+    /** From the start of the head, with the nodes waiting, until all have said a word. */
+    place20Ms: median('place', 'place20Ms'),
     linkRoundTripUs: median('link-free', 'roundTripUs'),
     natsRoundTripUs: median('nats-free', 'roundTripUs'),
     linkRoundTripOneCpuUs: median('link-one', 'roundTripUs'),
