@@ -35,9 +35,9 @@ it the whole disk is one file system. Other paths (cp) are those of the host. Ti
   --force              mkfs: where a file system or a table of partitions is already
   --json               one line of JSON for each result instead of text
 
-Images are only read, unless cp, mkdir, rm, mkfs or check --repair write to them. Exit code: 0; 1 if something failed or a file system is
-damaged, 2 if the command line is wrong, 3 if a check finds nothing but lost space or wrong summaries. docs/file-systems.md
-says more.`;
+Images are only read, unless cp, mkdir, rm, mkfs or check --repair write to them. Exit code: 0; 1 if something failed or a
+file system is damaged, 2 if the command line is wrong, 3 if a check finds nothing but lost space or wrong summaries.
+docs/file-systems.md says more.`;
 
 /** How images are opened. */
 export interface OpenOptions {
