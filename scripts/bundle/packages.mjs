@@ -61,6 +61,7 @@ export const PACKAGES = [
       },
       { entries: () => ['platform/domain/domain-main'] },
       { entries: () => ['platform/manifest/manifest-main'] },
+      { entries: () => ['platform/bus-process/bus-main'] },
     ],
   },
   {
@@ -82,7 +83,7 @@ export const PACKAGES = [
     ]
       .map((name) => `${name}/main`)
       // What other packages use of it.
-      .concat('nbd_server/index')
+      .concat('nbd_server/index', 'image/index')
       .map((entry) => ({ entries: () => [entry] })),
   },
   {

@@ -36,7 +36,7 @@ export async function assembleFirst(
   disks: readonly OpenDisk[],
   events: AssemblyEvents,
 ): Promise<FirstAssembly> {
-  const { cpu, disk, display, kernel, multiboot, shared, state, serial } = config.$children;
+  const { cpu, display, kernel, multiboot, shared, state, serial } = config.$children;
   if (state && shared[0])
     throw shared[0].$node.errorAt('a machine with shared folders cannot be saved: it has no <state>');
   const virtioDisks = disks.filter((one) => one.config.model === 'virtio').length;
@@ -63,7 +63,10 @@ export async function assembleFirst(
     const needs = { kernel: files.kernel, processors, freeBytes: await freeForGuest(env) };
     const choice = chooseEngine(config, needs, env.host.grants);
     const { why } = choice;
-    checkDisks(disk, choice.name);
+    checkDisks(
+      disks.map((one) => one.config),
+      choice.name,
+    );
     const assemble = (): Promise<Assembly> =>
       choice.name === 'v86' ? assembleV86(parts) : assembleQemu({ ...parts, program: choice.program });
     const begins =

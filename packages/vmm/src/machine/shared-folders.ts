@@ -81,6 +81,7 @@ export function addShare(
     name: `virtio-9p ${tag}`,
     legacy: transport.legacy,
     modern: transport.modern,
+    window: transport,
     configSpace: (place) => transport.configSpace(place),
   });
   return transport;
