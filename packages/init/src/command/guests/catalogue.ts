@@ -31,7 +31,7 @@ export interface GuestPackage {
 export const RELEASE = 'bookworm';
 
 /** Grows when what is made of the packages changes. */
-export const RECIPE = 5;
+export const RECIPE = 6;
 
 const INSTALLER = 'usr/lib/debian-installer/images/12/i386/text/debian-installer/i386';
 /** The files of a BIOS in the package seabios. */
@@ -59,6 +59,8 @@ export const GUESTS: readonly Guest[] = [
         'crc32c_generic',
         '9p',
         '9pnet_virtio',
+        '9pnet_fd',
+        'virtio_console',
         'ata_piix',
         'sd_mod',
         'sr_mod',
@@ -85,6 +87,8 @@ export const GUESTS: readonly Guest[] = [
         'crc32c_generic',
         '9p',
         '9pnet_virtio',
+        '9pnet_fd',
+        'virtio_console',
         'ata_piix',
         'sd_mod',
         'evdev',
