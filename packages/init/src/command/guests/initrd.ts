@@ -38,7 +38,7 @@ done
 if grep -q 0x0003 /sys/bus/virtio/devices/*/device 2> /dev/null; then
   modprobe -a virtio_console 2> /dev/null
   for try in $(seq 100); do
-    names=$(sed -n '/^ginit\.9p\./p' /sys/class/virtio-ports/*/name 2> /dev/null)
+    names=$(sed -n '/^ginit.9p./p' /sys/class/virtio-ports/*/name 2> /dev/null)
     all=\${names#ginit.9p.}
     [ -n "$names" ] && [ "$(echo "$names" | wc -l)" -ge "\${all%%.*}" ] && break
     sleep 0.1
@@ -53,13 +53,14 @@ for port in /sys/class/virtio-ports/*; do
   mkdir -p "/shared/$tag"
   pipe=/run/\${port##*/}
   mkfifo $pipe.in $pipe.out
-  exec 5<> /dev/\${port##*/} 6<> $pipe.in 7<> $pipe.out
+  exec 5<> /dev/\${port##*/}
   # Until the other end is there, a port reads as if that had gone.
-  while cat <&5 >&6; do sleep 0.1; done 2> /dev/null &
-  cat <&7 >&5 2> /dev/null &
+  while cat <&5; do sleep 0.1; done > $pipe.in 2> /dev/null &
+  cat < $pipe.out >&5 2> /dev/null &
   exec 5<&-
-  mount -t 9p -o trans=fd,rfdno=6,wfdno=7,version=9p2000.L,msize=65536 "$tag" "/shared/$tag"
-  exec 6<&- 7<&-
+  # The kernel lets its ends wait for nothing, so nobody else has the same.
+  options=trans=fd,rfdno=6,wfdno=7,version=9p2000.L,msize=65536
+  mount -t 9p -o $options "$tag" "/shared/$tag" 6< $pipe.in 7> $pipe.out
 done
 # A machine that stood still, or was saved, has the time of the host in its clock of the board only.
 # If that says more than the kernel has counted, the time is taken from there, before all else.
