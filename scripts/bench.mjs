@@ -4,6 +4,7 @@
 //   --against COMMIT  build that commit beside this tree and let both take turns: is anything slower than it was?
 //       --pairs N     so many turns (9 unless told, 6 at least)
 //       --rows A,B    only these rows
+//   cache --trace FILE --format arc|list|u32be --sizes A,B,C  hit ratios of every policy on a trace, as JSON
 import { parseArgs } from 'node:util';
 import { setUp } from './setup.mjs';
 
@@ -14,6 +15,9 @@ const { values, positionals } = parseArgs({
     against: { type: 'string' },
     pairs: { type: 'string' },
     rows: { type: 'string' },
+    trace: { type: 'string' },
+    format: { type: 'string' },
+    sizes: { type: 'string' },
   },
   allowPositionals: true,
 });
@@ -30,6 +34,14 @@ const pairs = values.pairs === undefined ? undefined : Number(values.pairs);
 if (pairs !== undefined && !(Number.isSafeInteger(pairs) && pairs > 0 && pairs <= 1000)) {
   console.error(`bench: --pairs takes a whole number from 1 to 1000, not "${values.pairs}"`);
   process.exitCode = 2;
+} else if (name === 'cache' && values.trace !== undefined) {
+  const { replayTrace } = await import('../test/bench/cache/show.mjs');
+  try {
+    replayTrace(values);
+  } catch (error) {
+    console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 2;
+  }
 } else if (benchmark !== undefined && values.against !== undefined) {
   const rows = values.rows?.split(',') ?? [];
   try {

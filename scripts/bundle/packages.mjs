@@ -61,6 +61,7 @@ export const PACKAGES = [
       },
       { entries: () => ['platform/domain/domain-main'] },
       { entries: () => ['platform/manifest/manifest-main'] },
+      { entries: () => ['platform/bus-process/bus-main'] },
     ],
   },
   {
@@ -112,13 +113,18 @@ export const PACKAGES = [
   },
   { directory: 'blockcache', name: '@ginit/blockcache', bundles: [{ entries: () => ['main'] }] },
   { directory: 'vmm', name: '@ginit/vmm', bundles: [{ entries: () => ['main'] }] },
-  { directory: 'rumpfs', name: '@ginit/rumpfs', bundles: [{ entries: () => ['main'] }] },
+  {
+    directory: 'rumpfs',
+    name: '@ginit/rumpfs',
+    // The second has what ram_fs uses of it.
+    bundles: [{ entries: () => ['main'] }, { entries: () => ['tmpfs-server'] }],
+  },
   {
     directory: 'init',
     name: '@ginit/init',
     // The command of the simulator runs from the modules, as the simulator does, and so does that
-    // of images, which few systems need.
-    outside: /^command\/(?:sim|image)\//,
+    // of images and of file systems, which few systems need.
+    outside: /^command\/(?:sim|image|fs)\//,
     bundles: [
       { entries: () => ['command/main'] },
       { entries: () => ['component/main'] },

@@ -1,11 +1,11 @@
 /** Tests that the benchmarks work and print the line that scripts read. Speed is not tested. */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isRecord } from '@ginit/core';
 import { guestsDirectory } from '../../packages/init/src/command/guests/store.ts';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { skipIfLong } from '../harness/long.ts';
 import { missingOf } from '../harness/programs.ts';
 import { ROOT } from '../house/source-files.ts';
@@ -62,6 +62,10 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
     figures: ['ramBlockIops', 'interposerUs', 'file-thread-1Iops'],
     ratios: ['chainVsNodeFs', 'partitionVsNone', ...(severalCpus ? ['chainTwoCoresVsNodeFs'] : [])],
   },
+  cache: {
+    figures: ['lookupsPerSecond', 'hitsPerSecond', 'missUs'],
+    ratios: ['hitsVsNoCache'],
+  },
   cluster: {
     figures: ['linkRoundTripOneCpuUs', ...(severalCpus ? ['linkRoundTripUs', 'linkMegabytesPerSecond'] : [])],
     ratios: ['linkLatencyVsNats', 'linkThroughputVsNats', 'linkPacketsVsPublish'],
@@ -73,7 +77,7 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
 };
 
 /** Differences of two figures: in a quick run their order may be reversed. */
-const DIFFERENCE = /^(?:jailStart|interposerUs$)/;
+const DIFFERENCE = /^(?:jailStart|interposerUs$|miss\w*Us$)/;
 
 /** The numbers in one part of a last line. */
 function numbers(part: unknown): Record<string, unknown> {
@@ -91,7 +95,7 @@ function numbers(part: unknown): Record<string, unknown> {
 const TIMEOUT_MS = 600_000;
 
 /** Dozens of launches each; they stand on the same harness as the others. */
-const LONG = ['rpc', 'bulk', 'spawn', 'block', 'cluster', 'reconfigure', 'vmm'];
+const LONG = ['rpc', 'bulk', 'spawn', 'block', 'cache', 'cluster', 'reconfigure', 'vmm'];
 
 /** Why a benchmark cannot run here, if it cannot. */
 function missingFor(name: string): string | undefined {
@@ -124,6 +128,50 @@ test('without a name the list of benchmarks is printed, and a wrong name is an e
   const wrong = bench('rcp');
   expect(wrong.status).toBe(2);
   expect(wrong.stderr).toContain('no benchmark "rcp"');
+});
+
+describe('the benchmark cache replays traces', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'ginit-trace-'));
+  afterAll(() => rmSync(directory, { recursive: true }));
+  const uses = Array.from({ length: 400 }, (_, index) => (index * index) % 37);
+  const ratios = (content: string | Uint8Array, format: string): unknown => {
+    const file = join(directory, `trace.${format}`);
+    writeFileSync(file, content);
+    const { status, stdout, stderr } = bench('cache', '--trace', file, '--format', format, '--sizes', '5,10');
+    expect(status, stderr).toBe(0);
+    const result: unknown = JSON.parse(stdout);
+    return isRecord(result) ? [result['uses'], result['chunks'], result['hitRatios']] : undefined;
+  };
+
+  test('in three formats, which say the same; nobody hits more than the optimum', () => {
+    const bytes = Buffer.alloc(4 * uses.length);
+    for (const [index, use] of uses.entries()) bytes.writeUInt32BE(use, 4 * index);
+    const list = ratios(`# a list\n${uses.join('\n')}\n`, 'list');
+    expect(ratios(bytes, 'u32be')).toEqual(list);
+    expect(ratios(uses.map((use, index) => `${use} 1 0 ${index}\n`).join(''), 'arc')).toEqual(list);
+    if (!Array.isArray(list) || !isRecord(list[2])) throw new Error('no ratios');
+    const table = Object.entries(list[2]).map(([name, bySize]) => ({ name, at: Object(bySize) }));
+    const optimum = table.find(({ name }) => name === 'belady')?.at;
+    expect(table.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['auto', 'lru', 'arc', 's3fifo', 'sieve', 'w-tinylfu']),
+    );
+    for (const { at } of table) {
+      expect(at[5]).toBeLessThanOrEqual(optimum[5]);
+      expect(at[5]).toBeLessThanOrEqual(at[10]);
+    }
+  });
+
+  test.each([
+    [['--format', 'tape'], '--format takes arc, list, u32be'],
+    [['--sizes', '10,many'], '--sizes takes numbers of chunks'],
+    [[], 'trace.bad:2: expected the number of a block, not "x"'],
+  ])('with %j it says what is wrong', (args, message) => {
+    const file = join(directory, 'trace.bad');
+    writeFileSync(file, '1\nx\n');
+    const { status, stderr } = bench('cache', '--trace', file, ...args);
+    expect(status).toBe(2);
+    expect(stderr).toContain(message);
+  });
 });
 
 describe('a benchmark against another commit', () => {

@@ -29,12 +29,14 @@ const answers = (port: number): Promise<boolean> =>
 /** A nats-server, which may be stopped and started again at the same port. */
 export class NatsServer implements AsyncDisposable {
   readonly url: string;
-  readonly #port: number;
+  readonly port: number;
+  readonly #host: string;
   readonly #directory = mkdtempSync(join(tmpdir(), 'ginit-nats-'));
   #process: ChildProcess | undefined;
 
-  private constructor(port: number) {
-    this.#port = port;
+  private constructor(port: number, host: string) {
+    this.port = port;
+    this.#host = host;
     this.url = `nats://127.0.0.1:${port}`;
   }
 
@@ -43,8 +45,9 @@ export class NatsServer implements AsyncDisposable {
     cluster: string,
     keys: readonly string[],
     settings: ServerSettings = {},
+    host = '127.0.0.1',
   ): Promise<NatsServer> {
-    const server = new NatsServer(await freePort());
+    const server = new NatsServer(await freePort(), host);
     server.configure(cluster, keys, settings);
     return server;
   }
@@ -53,15 +56,16 @@ export class NatsServer implements AsyncDisposable {
     cluster: string,
     keys: readonly string[],
     settings: ServerSettings = {},
+    host = '127.0.0.1',
   ): Promise<NatsServer> {
-    const server = await NatsServer.prepare(cluster, keys, settings);
+    const server = await NatsServer.prepare(cluster, keys, settings, host);
     await server.start();
     return server;
   }
 
   /** Writes a configuration, which counts from the next start or `reload` on. */
   configure(cluster: string, keys: readonly string[], settings: ServerSettings = {}): void {
-    const text = natsServerConfig({ ...settings, cluster, listen: `127.0.0.1:${this.#port}`, keys });
+    const text = natsServerConfig({ ...settings, cluster, listen: `${this.#host}:${this.port}`, keys });
     writeFileSync(join(this.#directory, 'server.conf'), text);
   }
 
@@ -69,7 +73,7 @@ export class NatsServer implements AsyncDisposable {
     const args = ['-c', join(this.#directory, 'server.conf')];
     this.#process = spawn('nats-server', args, { stdio: 'ignore', env: { ...process.env, PATH } });
     for (let look = 0; look < LOOKS_MAX; look++) {
-      if (await answers(this.#port)) return;
+      if (await answers(this.port)) return;
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
     throw new Error('the nats-server does not answer');

@@ -27,7 +27,7 @@ export interface Cluster {
  * undefined.
  */
 export function dirtySpan(store: ChunkStore, slot: number): ClusterPart | undefined {
-  const dirty = store.dirty[slot] ?? 0;
+  const dirty = store.dirty(slot);
   const first = lowest(dirty);
   const count = highest(dirty) - first + 1;
   return store.holds(slot, mask(first, count)) ? { slot, first, count } : undefined;
@@ -43,7 +43,7 @@ export function neighbours(store: ChunkStore, middle: ClusterPart, chunksMax: nu
   const chunk = store.chunkIn(middle.slot);
   const join = (other: number): ClusterPart | undefined => {
     const slot = store.find(other);
-    if (slot < 0 || store.dirty[slot] === 0 || store.pinned(slot, 'write')) return undefined;
+    if (slot < 0 || store.dirty(slot) === 0 || store.pinned(slot, 'write')) return undefined;
     return dirtySpan(store, slot);
   };
   for (let last = middle; endsChunk(last, blocksPerChunk) && parts.length < chunksMax; ) {
@@ -67,8 +67,7 @@ function endsChunk({ first, count }: ClusterPart, blocksPerChunk: number): boole
 }
 
 /**
- * Copies the parts of a request into its payload. From now on they count as being written and not
- * as dirty.
+ * Copies the parts of a request into its payload. From now on they do not count as dirty.
  */
 export function fillRequest(store: ChunkStore, parts: readonly ClusterPart[], payload: Uint8Array): void {
   let at = 0;
@@ -76,9 +75,7 @@ export function fillRequest(store: ChunkStore, parts: readonly ClusterPart[], pa
     const bytes = store.blocks(slot, first, count);
     copyInto(payload, bytes, at);
     at += bytes.byteLength;
-    const taken = (store.dirty[slot] ?? 0) & mask(first, count);
-    store.writing[slot] = (store.writing[slot] ?? 0) | taken;
-    store.dirty[slot] = (store.dirty[slot] ?? 0) & ~taken;
+    store.setDirty(slot, store.dirty(slot) & ~mask(first, count));
   }
 }
 

@@ -7,7 +7,7 @@ import { assert, RpcError } from '@ginit/core';
 import { copyInto } from '@ginit/core/packet-stream';
 import { Condition, settleAll } from '@ginit/core/async';
 import type { BackendDevice } from './backend-device.ts';
-import type { ChunkStore } from './chunk-store.ts';
+import type { Arrival, ChunkStore } from './chunk-store.ts';
 import { eachRun, mask } from './geometry.ts';
 
 /** A part of a request that waits for a fetch: blocks from `block` on go into `into`. */
@@ -23,6 +23,10 @@ interface Fetch {
   readonly first: number;
   readonly count: number;
   readonly waiters: Waiter[];
+  /** The end of the chunks that somebody waits for; those behind it are read ahead. */
+  readonly wantedEnd: number;
+  /** Whether it belongs to a scan, whose chunks only pass by. */
+  readonly passing: boolean;
   /**
    * Whether the device's blocks were discarded meanwhile. Then the data is for the requests that
    * wait already, and is not kept.
@@ -74,8 +78,11 @@ export class Fetcher {
     chunksAhead: number,
     block: number,
     into: Uint8Array,
+    passing: boolean,
   ): { readonly chunks: number; readonly done: Promise<void> } {
-    const fetch = this.#fetches.get(chunk) ?? this.#start(chunk, Math.max(chunksWanted, chunksAhead));
+    const fetch =
+      this.#fetches.get(chunk) ??
+      this.#start(chunk, chunksWanted, Math.max(chunksWanted, chunksAhead), passing);
     const chunks = Math.min(chunksWanted, fetch.first + fetch.count - chunk);
     const { blockSize, blocksPerChunk } = this.#store.geometry;
     const from = Math.max(block, chunk * blocksPerChunk);
@@ -88,13 +95,13 @@ export class Fetcher {
   }
 
   /** Brings in those of these chunks that are missing, without a request that waits for them. */
-  ahead(first: number, count: number): void {
+  ahead(first: number, count: number, passing: boolean): void {
     const store = this.#store;
     const end = Math.min(first + count, store.geometry.chunkCount);
     for (let chunk = first; chunk < end; ) {
       const slot = store.find(chunk);
       const there = slot >= 0 && store.holds(slot, store.geometry.wholeMask(chunk));
-      chunk += there || this.#fetches.has(chunk) ? 1 : this.#start(chunk, end - chunk).count;
+      chunk += there || this.#fetches.has(chunk) ? 1 : this.#start(chunk, 0, end - chunk, passing).count;
     }
   }
 
@@ -108,12 +115,20 @@ export class Fetcher {
   }
 
   /**
-   * Starts a fetch of as many of the `wanted` chunks as possible, and at least of the first one.
+   * Starts a fetch of as many of `chunks` as possible, and at least of the first one. Somebody
+   * waits for the first `wanted` of them.
    */
-  #start(first: number, wanted: number): Fetch {
+  #start(first: number, wanted: number, chunks: number, passing: boolean): Fetch {
     const store = this.#store;
-    const limit = Math.min(wanted, this.chunksMax, store.geometry.chunkCount - first);
-    const fetch: Fetch = { first, count: this.#missing(first, limit), waiters: [], stale: false };
+    const limit = Math.min(chunks, this.chunksMax, store.geometry.chunkCount - first);
+    const fetch: Fetch = {
+      first,
+      count: this.#missing(first, limit),
+      waiters: [],
+      wantedEnd: first + wanted,
+      passing,
+      stale: false,
+    };
     for (let chunk = first; chunk < first + fetch.count; chunk++) {
       this.#fetches.set(chunk, fetch);
       const slot = store.find(chunk);
@@ -157,7 +172,7 @@ export class Fetcher {
   #arrive(fetch: Fetch, payload: Uint8Array): void {
     if (!fetch.stale) {
       for (let chunk = fetch.first; chunk < fetch.first + fetch.count; chunk++) {
-        this.#keep(chunk, payload, (chunk - fetch.first) * this.#store.geometry.blocksPerChunk);
+        this.#keep(fetch, chunk, payload);
       }
       this.#release(fetch);
     }
@@ -172,18 +187,29 @@ export class Fetcher {
    * Puts a chunk that has arrived into the cache, if there is room. Blocks that were written
    * meanwhile stay.
    */
-  #keep(chunk: number, payload: Uint8Array, at: number): void {
+  #keep(fetch: Fetch, chunk: number, payload: Uint8Array): void {
     const store = this.#store;
+    const at = (chunk - fetch.first) * store.geometry.blocksPerChunk;
     const found = store.find(chunk);
-    const slot = found >= 0 ? found : store.take(chunk);
+    const slot = found >= 0 ? found : store.take(chunk, this.#kind(fetch, chunk));
     if (slot < 0) return;
     const whole = store.geometry.wholeMask(chunk);
     const { blockSize } = store.geometry;
-    eachRun(whole & ~(store.valid[slot] ?? 0), (first, count) => {
+    eachRun(whole & ~store.valid(slot), (first, count) => {
       const start = (at + first) * blockSize;
       copyInto(store.blocks(slot, first, count), payload.subarray(start, start + count * blockSize));
     });
-    store.valid[slot] = whole;
+    store.setValid(slot, whole);
+  }
+
+  #kind(fetch: Fetch, chunk: number): Arrival {
+    // Whoever joined a fetch waits for a chunk beyond those that were wanted at first.
+    const { blocksPerChunk } = this.#store.geometry;
+    const wanted =
+      chunk < fetch.wantedEnd ||
+      fetch.waiters.some(({ block }) => Math.floor(block / blocksPerChunk) >= fetch.wantedEnd);
+    if (wanted) return fetch.passing ? 'passing' : 'wanted';
+    return fetch.passing ? 'passing ahead' : 'ahead';
   }
 
   /** Allows the chunks of a fetch to be removed again. */
@@ -223,7 +249,7 @@ export class Fetcher {
       const count = Math.min(end - at, geometry.blocksPerChunk - inChunk);
       const slot = store.find(chunk);
       const wanted = mask(inChunk, count);
-      const known = slot >= 0 ? (store.valid[slot] ?? 0) & wanted : 0;
+      const known = slot >= 0 ? store.valid(slot) & wanted : 0;
       const chunkBlock = geometry.firstBlock(chunk);
       eachRun(known, (first, run) => {
         copyInto(into, store.blocks(slot, first, run), (chunkBlock + first - block) * blockSize);

@@ -1,15 +1,27 @@
 /** A cache of blocks between its clients and the Block session it is routed to. */
 import { component } from '@ginit/core';
 import { Block, blockPolicy, serveBlock } from '@ginit/core/block';
-import { BLOCKCACHE_CONFIG, openCache } from './open-cache.ts';
+import { Report } from '@ginit/core/report';
+import { openCache } from './open-cache.ts';
+import { BLOCKCACHE_CONFIG } from './schema.ts';
 
-export default component({ provides: [Block], requires: [Block], config: BLOCKCACHE_CONFIG }, async (env) => {
+const manifest = { provides: [Block], requires: [Block], mayRequire: [Report], config: BLOCKCACHE_CONFIG };
+
+export default component(manifest, async (env) => {
   const { cache, flush, close } = await openCache(env);
   env.onStop(close);
-  env.provide(Block, (session) =>
-    serveBlock(session, cache, {
-      writeable: blockPolicy(env.config.read(BLOCKCACHE_CONFIG), session.label),
-      closed: flush,
-    }),
-  );
+  env.provide(Block, (session) => {
+    const writeable = blockPolicy(env.config.read(BLOCKCACHE_CONFIG), session.label);
+    const client = cache.join(session.label.text);
+    const closed = async (): Promise<void> => {
+      await flush(() => client.sync());
+      cache.leave(client);
+    };
+    try {
+      return serveBlock(session, client, { writeable, closed });
+    } catch (error) {
+      cache.leave(client);
+      throw error;
+    }
+  });
 });

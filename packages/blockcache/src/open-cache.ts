@@ -1,52 +1,45 @@
 /** Makes the cache that a config describes, over the component's Block session. */
 import { type Env, RpcError } from '@ginit/core';
-import { attribute, type ConfigOf, element, formatBytes } from '@ginit/core/config';
-import { BlockClient, BLOCK_POLICY_ELEMENTS } from '@ginit/core/block';
+import { BlockClient } from '@ginit/core/block';
+import { BlockCache } from './block-cache.ts';
 import type { BackendDevice } from './backend-device.ts';
-import { BlockCache, WRITE_MODES } from './block-cache.ts';
-import { CHUNK_BYTES } from './geometry.ts';
-import { makePolicy } from './policy/make-policy.ts';
-import { POLICY_NAMES } from './policy/replacement-policy.ts';
+import { CacheMemory, granuleChunksOf } from './cache-memory.ts';
+import { CacheReports } from './cache-report.ts';
+import { ChunkStore } from './chunk-store.ts';
+import { CHUNK_BYTES, Geometry } from './geometry.ts';
+import { freeBytes, Growth, usable } from './growth.ts';
+import {
+  BLOCKCACHE_CONFIG,
+  BUFFER_BYTES_DEFAULT,
+  BUFFER_BYTES_MIN,
+  CACHE_BYTES_MIN,
+  type CacheConfig,
+} from './schema.ts';
 import { WatchedDevice } from './watched-device.ts';
 
-/** The least size of a transfer buffer: it holds several requests of at least a chunk each. */
-const BUFFER_BYTES_MIN = 64 * 1024;
-const BUFFER_BYTES_MAX = 64 * 1024 * 1024;
-const BUFFER_BYTES_DEFAULT = 1024 * 1024;
-const CACHE_BYTES_MIN = 16 * CHUNK_BYTES;
-/** This part of the free quota, and no less, stays for needs of sessions beyond their donations. */
-const RESERVE_PART = 16;
-const RESERVE_BYTES_MIN = 64 * 1024;
+type CacheEnv = Pick<
+  Env,
+  | 'config'
+  | 'connect'
+  | 'close'
+  | 'quota'
+  | 'ram'
+  | 'timer'
+  | 'error'
+  | 'warning'
+  | 'exit'
+  | 'onYield'
+  | 'requestResources'
+>;
 
-/** The config of `blockcache`. */
-export const BLOCKCACHE_CONFIG = element('config', 'A cache over a Block session', {
-  attributes: {
-    policy: attribute.oneOf('Which chunk has to go when another one needs its place', POLICY_NAMES, {
-      fallback: 'auto',
-    }),
-    mode: attribute.oneOf('When a write is answered: once it is in memory, or on the device', WRITE_MODES, {
-      fallback: 'write-back',
-    }),
-    size: attribute.bytes('Memory for cached blocks', {
-      otherwise: 'what the RAM quota has free',
-      min: CACHE_BYTES_MIN,
-    }),
-    tx_buf_size: attribute.bytes('Buffer for transfers from and to the device', {
-      otherwise: `${formatBytes(BUFFER_BYTES_DEFAULT)}, or a quarter of the free RAM quota if that is less`,
-      min: BUFFER_BYTES_MIN,
-      max: BUFFER_BYTES_MAX,
-    }),
-  },
-  children: BLOCK_POLICY_ELEMENTS,
-});
-
-type CacheEnv = Pick<Env, 'config' | 'connect' | 'close' | 'quota' | 'ram' | 'error' | 'exit'>;
+/** Something becomes old in so many ticks: `WriteBack.tick`. */
+const TICKS_TO_AGE = 4;
 
 /** A cache in use. */
 export interface OpenCache {
   readonly cache: BlockCache;
   /** Writes everything to the device, makes it last, and says in the log if that fails. */
-  readonly flush: () => Promise<void>;
+  readonly flush: (sync?: () => Promise<void>) => Promise<void>;
   /** Flushes and closes the session to the device. */
   readonly close: () => Promise<void>;
 }
@@ -57,12 +50,12 @@ export interface OpenCache {
  */
 export async function openCache(env: CacheEnv): Promise<OpenCache> {
   const config = env.config.read(BLOCKCACHE_CONFIG);
-  const { policy: policyName, mode } = config;
   const client = await BlockClient.connect(env, { args: { tx_buf_size: await bufferBytes(env, config) } });
   checkDevice(client);
-  const sizeBytes = await cacheBytes(env, config);
-  const memory = (await env.ram.allocate(sizeBytes)).attach();
-  const policy = makePolicy(policyName, sizeBytes / CHUNK_BYTES);
+  const bytes = await cacheBytes(env, config);
+  const { blockSize, blockCount } = client.info;
+  const granuleChunks = granuleChunksOf(bytes);
+  const store = new ChunkStore(new Geometry(blockSize, blockCount), config.policy, granuleChunks);
   const device = new WatchedDevice(client, () => {
     const { dirty } = cache.statistics;
     const lost =
@@ -70,11 +63,25 @@ export async function openCache(env: CacheEnv): Promise<OpenCache> {
     void env.error(`the server of the device is gone${lost}`);
     env.exit(1);
   });
-  const cache = new BlockCache({ device, memory, policy, mode });
-  const flush = async (): Promise<void> => {
-    if (!client.info.writeable || device.gone) return;
+  const cache = new BlockCache({ device, store, mode: config.mode, dirtyShare: config.dirty_percent / 100 });
+  const memory = new CacheMemory(env, cache, granuleChunks);
+  await memory.grow(bytes);
+  const growth = new Growth(env, memory, blockSize * blockCount, config.grow && config.size === undefined);
+  store.onFull = () => growth.full();
+  env.onYield((wanted) => growth.yield(wanted));
+  const reports = new CacheReports(env, cache);
+  const timer = new DirtyTimer(env, cache, config.dirty_age_ms);
+  reports.configure(reportWish(config));
+  env.config.onUpdate(async () => {
+    const now = env.config.read(BLOCKCACHE_CONFIG);
+    timer.ageMs = now.dirty_age_ms;
+    reports.configure(reportWish(now));
+    await follow(env, { cache, memory, growth }, now);
+  });
+  const flush = async (sync = (): Promise<void> => cache.sync()): Promise<void> => {
+    if (!cache.info.writeable || device.gone) return;
     try {
-      await cache.sync();
+      await sync();
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
       const { dirty } = cache.statistics;
@@ -82,14 +89,75 @@ export async function openCache(env: CacheEnv): Promise<OpenCache> {
     }
   };
   const close = async (): Promise<void> => {
+    timer.close();
     await flush();
+    reports.close();
     device.closing();
     await client.close();
   };
   return { cache, flush, close };
 }
 
-type CacheConfig = ConfigOf<typeof BLOCKCACHE_CONFIG>;
+/** Lets the cache know that time passes, as long as something in it is dirty. */
+class DirtyTimer {
+  ageMs: number;
+  readonly #env: Pick<Env, 'timer'>;
+  readonly #cache: BlockCache;
+  #cancel = (): void => {};
+  #running = false;
+
+  constructor(env: Pick<Env, 'timer'>, cache: BlockCache, ageMs: number) {
+    this.#env = env;
+    this.#cache = cache;
+    this.ageMs = ageMs;
+    cache.onDirty = () => this.#run();
+  }
+
+  close(): void {
+    this.#running = true;
+    this.#cancel();
+  }
+
+  #run(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#cancel = this.#env.timer.after(this.ageMs / TICKS_TO_AGE, () => {
+      this.#running = false;
+      this.#cache.tick();
+      if (this.#cache.statistics.dirty > 0) this.#run();
+    });
+  }
+}
+
+interface Parts {
+  readonly cache: BlockCache;
+  readonly memory: { readonly bytes: number; resize(bytes: number): Promise<void> };
+  readonly growth: Growth;
+}
+
+/** Does what a newer config says. */
+async function follow(env: CacheEnv, { cache, memory, growth }: Parts, config: CacheConfig): Promise<void> {
+  if (config.policy !== cache.store.policyName) cache.store.changePolicy(config.policy);
+  cache.dirtyShare = config.dirty_percent / 100;
+  if ((config.mode === 'read-only') === (cache.mode === 'read-only')) cache.mode = config.mode;
+  else void env.warning(`the mode "${config.mode}" counts only when the cache is started again`);
+  growth.wanted = config.grow && config.size === undefined;
+  if (config.size === undefined) return;
+  const free = (await freeBytes(env)) + memory.bytes;
+  if (config.size > free) {
+    throw config.$node.errorAt(
+      `size is ${config.size} bytes, but the RAM quota has only ${free} free`,
+      'size',
+    );
+  }
+  await memory.resize(config.size);
+}
+
+function reportWish(config: CacheConfig): { intervalMs: number; bufferBytes: number } | undefined {
+  const { report } = config.$children;
+  if (report?.cache !== true) return undefined;
+  return { intervalMs: report.interval_ms, bufferBytes: report.buffer };
+}
 
 async function bufferBytes(env: CacheEnv, config: CacheConfig): Promise<number> {
   const quarter = Math.floor((await freeBytes(env)) / 4);
@@ -109,10 +177,10 @@ function checkDevice({ info, requestBlocksMax }: BackendDevice): void {
   }
 }
 
+/** The size at the start. Its multiple of the least granule is what the cache takes in the end. */
 async function cacheBytes(env: CacheEnv, config: CacheConfig): Promise<number> {
   const free = await freeBytes(env);
-  const available = wholeChunks(free - Math.max(RESERVE_BYTES_MIN, Math.floor(free / RESERVE_PART)));
-  const wanted = wholeChunks(config.size ?? available);
+  const wanted = wholeGranules(config.size ?? usable(free));
   if (wanted > free) {
     throw config.$node.errorAt(`size is ${wanted} bytes, but the RAM quota has only ${free} free`, 'size');
   }
@@ -124,11 +192,10 @@ async function cacheBytes(env: CacheEnv, config: CacheConfig): Promise<number> {
   return wanted;
 }
 
-async function freeBytes(env: CacheEnv): Promise<number> {
-  const { ramQuota, ramUsed } = await env.quota();
-  return ramQuota - ramUsed;
-}
-
 function wholeChunks(bytes: number): number {
   return Math.floor(bytes / CHUNK_BYTES) * CHUNK_BYTES;
+}
+
+function wholeGranules(bytes: number): number {
+  return Math.floor(bytes / CACHE_BYTES_MIN) * CACHE_BYTES_MIN;
 }

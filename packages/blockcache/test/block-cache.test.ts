@@ -1,10 +1,9 @@
 import { RpcError } from '@ginit/core';
 import { blockError } from '@ginit/core/block';
 import { describe, expect, test } from 'vitest';
-import { BlockCache, type WriteMode } from '../src/block-cache.ts';
-import { CHUNK_BYTES } from '../src/geometry.ts';
-import { Lru } from '../src/policy/lru.ts';
+import type { BlockCache, WriteMode } from '../src/block-cache.ts';
 import { BLOCK_BYTES, FakeDevice } from './fake-device.ts';
+import { makeCache } from './make-cache.ts';
 
 interface Options {
   readonly slots?: number;
@@ -19,8 +18,7 @@ function setUp(options: Options = {}): { device: FakeDevice; cache: BlockCache }
   const device = new FakeDevice(blocks, requestBlocksMax);
   const words = new Uint32Array(device.content.buffer);
   for (let block = 0; block < blocks; block++) words[(block * BLOCK_BYTES) / 4] = block;
-  const memory = new Uint8Array(slots * CHUNK_BYTES);
-  return { device, cache: new BlockCache({ device, memory, policy: new Lru(slots), mode }) };
+  return { device, cache: makeCache(device, { slots, mode }) };
 }
 
 const turn = (): Promise<void> => new Promise((done) => setImmediate(done));
@@ -97,6 +95,35 @@ describe('reads', () => {
     expect(device.log.every((line) => line.startsWith('read'))).toBe(true);
   });
 
+  test('of a long scan do not push out what is used', async () => {
+    const { device, cache } = setUp({ slots: 512, blocks: 40_000 });
+    const used = Array.from({ length: 200 }, (_, index) => 30_000 + index * 16);
+    for (const block of [...used, ...used]) await readBlock(device, cache, block);
+    const chunk = new Uint8Array(8 * BLOCK_BYTES);
+    for (let block = 0; block < 16_000; block += 8) await run(device, cache.read(block, 8, chunk));
+    device.log.length = 0;
+    for (const block of used) await readBlock(device, cache, block);
+    expect(device.log.length).toBeLessThan(20);
+    expect(cache.statistics.aheadUsed).toBeGreaterThan(1000);
+  });
+
+  test('that are foreseen in vain make it foresee less', async () => {
+    const { device, cache } = setUp({ slots: 1024, blocks: 400_000 });
+    const readTwo = async (at: number): Promise<number> => {
+      const before = cache.statistics.aheadUsed + device.log.length;
+      await readBlock(device, cache, at);
+      await readBlock(device, cache, at + 1);
+      for (let more = 1; more < 4; more++) await readBlock(device, cache, at + 8 * more - 6);
+      await run(device, device.drain());
+      return before;
+    };
+    for (let index = 0; index < 400; index++) await readTwo(index * 800);
+    const { aheadUsed, aheadWasted } = cache.statistics;
+    expect(aheadWasted).toBeGreaterThan(aheadUsed);
+    const blocks = device.log.slice(-10).map((line) => Number(line.split(' ')[2]));
+    expect(Math.max(...blocks)).toBeLessThanOrEqual(16);
+  });
+
   test('at random places bring in nothing else', async () => {
     const { device, cache } = setUp();
     for (let index = 0; index < 50; index++) await readBlock(device, cache, ((index * 37) % 50) * 160);
@@ -152,6 +179,38 @@ describe('writes', () => {
     expect(cache.statistics.dirty).toBeLessThanOrEqual(8);
     await run(device, cache.sync());
     for (let index = 0; index < 100; index++) expect(device.durable[index * 80 * BLOCK_BYTES]).toBe(index);
+  });
+
+  test('that nobody syncs go to the device after a while, in the order of the device', async () => {
+    const { device, cache } = setUp({ slots: 64 });
+    for (const chunk of [40, 20, 30, 10, 21]) cache.write(chunk * 8, 8, filled(8, chunk));
+    for (let tick = 0; tick < 3; tick++) cache.tick();
+    expect(device.pending).toBe(0);
+    cache.write(400, 8, filled(8, 50));
+    cache.tick();
+    await run(device, device.drain());
+    expect(device.log).toEqual(['write 80 8', 'write 160 16', 'write 240 8', 'write 320 8']);
+    expect(cache.statistics.dirty).toBe(1);
+  });
+
+  test('with write-around go by: what was in the cache before stays there', async () => {
+    const { device, cache } = setUp({ slots: 16, mode: 'write-around' });
+    for (let chunk = 0; chunk < 15; chunk++) await readBlock(device, cache, chunk * 16);
+    for (let chunk = 0; chunk < 50; chunk++)
+      await run(device, cache.write(4000 + chunk * 16, 8, filled(8, 3)));
+    expect(device.content[4000 * BLOCK_BYTES]).toBe(3);
+    device.log.length = 0;
+    for (let chunk = 0; chunk < 15; chunk++)
+      expect(await readBlock(device, cache, chunk * 16)).toBe(chunk * 16);
+    expect(device.log).toEqual([]);
+    await run(device, cache.write(0, 1, filled(1, 9)));
+    expect(await readBlock(device, cache, 0)).toBe(word(9));
+  });
+
+  test('do not come about in a read-only cache', async () => {
+    const { cache } = setUp({ mode: 'read-only' });
+    expect(cache.info.writeable).toBe(false);
+    await cache.sync();
   });
 
   test('with write-through are answered when the device has them', async () => {
@@ -218,6 +277,41 @@ describe('failures', () => {
     expect(device.durable[800 * BLOCK_BYTES]).toBe(7);
   });
 
+  test('in the background are told once, to the SYNC of the client that has written', async () => {
+    const { device, cache } = setUp();
+    const [one, two] = [cache.join('one'), cache.join('two')];
+    device.badWrites.add(800);
+    one.write(800, 1, filled(1, 7));
+    two.write(1600, 1, filled(1, 8));
+    for (let tick = 0; tick < 5; tick++) cache.tick();
+    await run(device, device.drain());
+    expect(cache.statistics).toMatchObject({ dirty: 1, failed: 1, writeErrors: 1 });
+    expect(cache.lastError?.code).toBe('InputOutput');
+    device.badWrites.clear();
+    expect(await run(device, codeOf(two.sync()))).toBe('succeeded');
+    expect(await run(device, codeOf(one.sync()))).toBe('InputOutput');
+    expect(await run(device, codeOf(one.sync()))).toBe('succeeded');
+    expect(device.durable[800 * BLOCK_BYTES]).toBe(7);
+  });
+
+  test('of what two clients, or one that has left, have written are told to all', async () => {
+    const { device, cache } = setUp();
+    const [one, two] = [cache.join('one'), cache.join('two')];
+    device.badWrites.add(800).add(1600);
+    one.write(800, 1, filled(1, 7));
+    two.write(801, 1, filled(1, 7));
+    expect(await run(device, codeOf(one.sync()))).toBe('InputOutput');
+    expect(await run(device, codeOf(two.sync()))).toBe('InputOutput');
+    device.badWrites.delete(800);
+    one.write(1600, 1, filled(1, 8));
+    cache.leave(one);
+    expect(await run(device, codeOf(two.sync()))).toBe('InputOutput');
+    device.badWrites.clear();
+    await run(device, codeOf(two.sync()));
+    expect(await run(device, codeOf(two.sync()))).toBe('succeeded');
+    expect(device.durable[1600 * BLOCK_BYTES]).toBe(8);
+  });
+
   test('of the device’s own sync are reported by the SYNC', async () => {
     const { device, cache } = setUp();
     device.syncFails = true;
@@ -249,6 +343,9 @@ describe('failures', () => {
       expect(await readBlock(device, cache, index * 80)).toBe(word(index));
     }
     device.badWrites.clear();
+    // The SYNC brings all of it to the device, but has yet to tell that some of it had failed
+    // before.
+    expect(await run(device, codeOf(cache.sync()))).toBe('InputOutput');
     expect(await run(device, codeOf(cache.sync()))).toBe('succeeded');
     for (let index = 0; index < 8; index++) expect(device.durable[index * 80 * BLOCK_BYTES]).toBe(index);
   });

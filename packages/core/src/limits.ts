@@ -136,6 +136,13 @@ export const LIMITS = {
   busLeaseMs: 10_000,
   busLeaseMsMin: 500,
   busLeaseMsMax: 600_000,
+  /**
+   * Bytes from the bus that wait for a process of this machine, before the channel whose frames
+   * they are ends.
+   */
+  busRelayBytes: 64 * 1024 * 1024,
+  /** Labels of a node, and labels that a start node asks for. */
+  nodeLabels: 64,
   /** Nodes that one node has links to, or tries to. */
   busPeers: 4096,
   /** Handshakes of one peer that are under way to a node. */

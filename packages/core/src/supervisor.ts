@@ -30,3 +30,23 @@ export {
   type SystemConfig,
   type SystemEnd,
 } from './supervisor/supervisor.ts';
+
+// The machines of a cluster.
+export type { TravellingCode, TravellingFile } from './supervisor/binary-service.ts';
+export { NodeLedger } from './supervisor/node-ledger.ts';
+export { BusProcess, type BusOptions } from './platform/ginit/bus-connection.ts';
+export { ownPlatform } from './platform/host/own-platform.ts';
+export {
+  ClusterPlatform,
+  type ClusterObserver,
+  type Member,
+  type NodeStanding,
+} from './platform/cluster/cluster-platform.ts';
+export type { CodeInUse, CodeStore, FetchFile } from './platform/cluster/code-store.ts';
+export {
+  CLUSTER_PROTOCOL,
+  type CodeList,
+  type NodeFacts,
+  type NodeOffer,
+} from './platform/cluster/messages.ts';
+export { NodeAgent, type NodeObserver } from './platform/cluster/node-agent.ts';

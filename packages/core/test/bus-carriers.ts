@@ -1,10 +1,11 @@
 /**
  * Carriers over a bus: two nodes of a simulated bus in this thread, whose time passes with the real
  * one. What is due within some milliseconds happens at once, so that nobody waits for the simulated
- * travel of a message; what waits longer (leases) waits really.
+ * travel of a message; what waits longer (leases) waits really. Tests can have the nodes on another
+ * bus.
  */
 import { type Bus, type Carrier, type SharedMemory, SHARES_NO_MACHINE } from '@ginit/core/platform';
-import { BusNode, Identity, newSeed, permissionsOf } from '@ginit/core/nats';
+import { BusNode, type BusNodeOwner, Identity, newSeed, permissionsOf } from '@ginit/core/nats';
 import { Random } from '../../simulator/src/order/random.ts';
 import { type Scheduled, Scheduler, type Task } from '../../simulator/src/order/scheduler.ts';
 import { SimulatedBus } from '../../simulator/src/world/simulated-bus.ts';
@@ -95,17 +96,35 @@ class LateCarrier implements Carrier {
   }
 }
 
-interface Parties {
+/** Two nodes on one bus. */
+export interface Parties {
   readonly first: BusNode;
   readonly second: BusNode;
 }
 
 /** The acceptors' ends of channels that are on their way, by their tickets. */
 const expected = new Map<string, LateCarrier>();
-let parties: Parties | undefined;
+let parties: Promise<Parties> | undefined;
+let makeParties: (owner: BusNodeOwner) => Parties | Promise<Parties> = simulatedParties;
 let nextTicket = 1;
 
-function makeParties(): Parties {
+const OWNER: BusNodeOwner = {
+  accepts: () => undefined,
+  opened: (_peer, ticket, channel) => {
+    const name = Buffer.from(ticket).toString();
+    const end = expected.get(name);
+    expected.delete(name);
+    end?.attach(channel);
+    return end ? undefined : 'nobody expects it';
+  },
+};
+
+/** From now on the nodes are made so. */
+export function useBus(make: (owner: BusNodeOwner) => Promise<Parties>): void {
+  makeParties = make;
+}
+
+function simulatedParties(owner: BusNodeOwner): Parties {
   const random = new Random(1);
   const scheduler = new RunningScheduler(random.stream('order'));
   const bus = new SimulatedBus(scheduler, random.stream('bus'));
@@ -128,16 +147,7 @@ function makeParties(): Parties {
         soon: queueMicrotask,
         chance: bytes,
       },
-      owner: {
-        accepts: () => undefined,
-        opened: (_peer, ticket, channel) => {
-          const name = Buffer.from(ticket).toString();
-          const end = expected.get(name);
-          expected.delete(name);
-          end?.attach(channel);
-          return end ? undefined : 'nobody expects it';
-        },
-      },
+      owner,
     });
   };
   return { first: node(1), second: node(2) };
@@ -145,19 +155,21 @@ function makeParties(): Parties {
 
 /** The nodes leave the bus; others are made when they are wanted. */
 export function closeBus(): void {
-  parties?.first.close();
-  parties?.second.close();
+  void parties?.then(({ first, second }) => {
+    first.close();
+    second.close();
+  });
   parties = undefined;
 }
 
-/** Both ends of a carrier between the two nodes of a simulated bus. */
+/** Both ends of a carrier between the two nodes. */
 export function busCarriers(): [Carrier, Carrier] {
-  parties ??= makeParties();
+  parties ??= Promise.resolve(makeParties(OWNER));
   const [near, far] = [new LateCarrier(), new LateCarrier()];
   const ticket = `channel ${nextTicket++}`;
   expected.set(ticket, far);
-  void parties.first
-    .open(parties.second.publicKey, Buffer.from(ticket))
+  void parties
+    .then(({ first, second }) => first.open(second.publicKey, Buffer.from(ticket)))
     .then((channel) => near.attach(channel));
   return [near, far];
 }

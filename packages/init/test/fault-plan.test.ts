@@ -14,6 +14,8 @@ const EVERY_FAULT = `<faults>
   <misdirect within="10" of="read"/>
   <corrupt within="10"/>
   <out-of-memory within="10"/>
+  <bus-trouble within="10" lost="5" doubled="6" delayed="7" reordered="8" ms="9"/>
+  <partition within="10" component="init -> a" ms="9"/>
   <out-of-quota within="10" of="caps"/>
   <config file="b.xml" within="10"/>
   <config file="a.xml" within="20"/>
@@ -35,6 +37,17 @@ test('every fault can be planned, in XML and in HID alike', () => {
     { index: 0, name: 'b.xml' },
   ]);
   expect(reading.plan.find(({ kind }) => kind === 'yield')).toMatchObject({ ram: 65_536, caps: 3 });
+  expect(reading.plan.find(({ kind }) => kind === 'bus-trouble')).toEqual({
+    kind: 'bus-trouble',
+    lostPerMille: 5,
+    doubledPerMille: 6,
+    delayedPerMille: 7,
+    reorderedPerMille: 8,
+    delayMs: 1000,
+    ms: 9,
+    within: 10,
+    count: 1,
+  });
   const hid = writeHid(readNode(new TextEncoder().encode(EVERY_FAULT), { name: 'plan.xml' }));
   expect(hid).not.toContain('<');
   expect(readFaultPlan('plan.hid', hid)).toEqual(reading);

@@ -1,7 +1,9 @@
 import { mountCd9660, probeCd9660 } from './cd9660/cd9660.ts';
 import { checkMsdos } from './check/check-msdos.ts';
+import { checkCd9660 } from './check/cd9660/check-cd9660.ts';
 import { checkExt } from './check/ext/check-ext.ts';
-import type { CheckReport } from './check/report.ts';
+import { checkFfs, repairFfs } from './check/ffs/check-ffs.ts';
+import type { CheckReport, RepairReport } from './check/report.ts';
 import { FsError } from './errors.ts';
 import { mountExt, probeExt } from './ext/ext.ts';
 import { mountFfs, probeFfs } from './ffs/ffs.ts';
@@ -17,14 +19,16 @@ interface FileSystemType {
   mount(hypercalls: Hypercalls, options: MountOptions): Promise<FileSystem>;
   /** Looks for mistakes, with code that shares nothing with the rest. */
   check?(bio: BlockIo): Promise<CheckReport>;
+  /** Mends what `check` finds. */
+  repair?(bio: BlockIo): Promise<RepairReport>;
 }
 
 /** Every format there is; `auto` probes them in this order. */
 const types: ReadonlyMap<string, FileSystemType> = new Map<string, FileSystemType>([
   ['ext2', { probe: probeExt, mount: mountExt, check: checkExt }],
-  ['cd9660', { probe: probeCd9660, mount: mountCd9660 }],
+  ['cd9660', { probe: probeCd9660, mount: mountCd9660, check: checkCd9660 }],
   ['msdos', { probe: probeMsdos, mount: mountMsdos, check: checkMsdos }],
-  ['ffs', { probe: probeFfs, mount: mountFfs }],
+  ['ffs', { probe: probeFfs, mount: mountFfs, check: checkFfs, repair: repairFfs }],
 ]);
 
 /** Other names of formats: those of ext2's successors, and the one that NetBSD has. */
@@ -48,8 +52,9 @@ export async function mountFileSystem(
 }
 
 /**
- * Checks what is on the device, and changes nothing. Rejects with `NotSupported` where there is no
- * checker for the format.
+ * Checks what is on the device, and changes nothing: a format by its name, or `auto`. Rejects where
+ * there is none of that name, or nothing in it that can be followed, or, with `NotSupported`, where
+ * there is no checker for the format.
  */
 export async function checkFileSystem(bio: BlockIo, type: string): Promise<CheckReport> {
   const { check } = await typeOf(bio, type);
@@ -57,15 +62,28 @@ export async function checkFileSystem(bio: BlockIo, type: string): Promise<Check
   return check(bio);
 }
 
+/** The name of the format on a device; undefined if it has none that is known. */
+export async function recogniseFileSystem(bio: BlockIo): Promise<string | undefined> {
+  for (const [name, type] of types) if (await type.probe(bio)) return name;
+  return undefined;
+}
+
+/**
+ * Checks what is on the device, and mends it. Rejects with `NotSupported` where there is nothing
+ * that can mend the format, or with `ReadOnly`.
+ */
+export async function repairFileSystem(bio: BlockIo, type: string): Promise<RepairReport> {
+  const { repair } = await typeOf(bio, type);
+  if (repair === undefined) throw new FsError('NotSupported', 'there is no repair for this format');
+  if (!bio.writeable) throw new FsError('ReadOnly', 'the device cannot be written');
+  return repair(bio);
+}
+
 async function typeOf(bio: BlockIo, type: string): Promise<FileSystemType> {
-  const found = type === 'auto' ? await recognise(bio) : types.get(ALIASES[type] ?? type);
+  const name = type === 'auto' ? await recogniseFileSystem(bio) : (ALIASES[type] ?? type);
+  const found = name === undefined ? undefined : types.get(name);
   if (found !== undefined) return found;
   throw type === 'auto'
     ? new FsError('NoFileSystem', `no known file system (${fileSystemTypes.join(', ')}) on the device`)
     : new FsError('NotSupported', `no file system "${type}"; there are auto, ${fileSystemTypes.join(', ')}`);
-}
-
-async function recognise(bio: BlockIo): Promise<FileSystemType | undefined> {
-  for (const type of types.values()) if (await type.probe(bio)) return type;
-  return undefined;
 }

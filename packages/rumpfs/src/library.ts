@@ -1,7 +1,7 @@
 /** The parts of the file systems that a component, a tool or a test uses. */
-export type { CheckReport, Finding } from './check/report.ts';
+export type { CheckReport, Finding, RepairReport } from './check/report.ts';
 export { FsError, type FsErrorCode } from './errors.ts';
-export { checkFileSystem, fileSystemTypes, mountFileSystem } from './file-systems.ts';
+export { checkFileSystem, fileSystemTypes, mountFileSystem, repairFileSystem } from './file-systems.ts';
 export type { BlockIo, Hypercalls } from './hypercall/hypercalls.ts';
 export type {
   AttributeChange,

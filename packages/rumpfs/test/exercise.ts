@@ -1,18 +1,31 @@
 import { expect } from 'vitest';
 import { FsError } from '../src/errors.ts';
 import type { Vnode } from '../src/vnode/vnode.ts';
+import { mountFileSystem } from '../src/file-systems.ts';
+import { MemoryHypercalls } from './memory-hypercalls.ts';
 import { Mounted, pattern } from './mounting.ts';
 
 /**
- * Uses a damaged image in every way; anything but an FsError fails the test. True when it could be
- * mounted.
+ * Uses a damaged image in every way; anything but an FsError fails the test, and so does a request
+ * for what is not on the device. True when it could be mounted.
+ *
+ * @param told is given each FsError
+ * @param visitsMax so many names are followed
  */
-export async function exerciseImage(image: Uint8Array, type: string): Promise<boolean> {
+export async function exerciseImage(
+  image: Uint8Array,
+  type: string,
+  told?: (error: FsError) => void,
+  visitsMax = 300,
+): Promise<boolean> {
+  const hypercalls = new MemoryHypercalls(image, { memoryBytes: 256 * 1024 });
   let fs: Mounted;
   try {
-    fs = await Mounted.start(image, { memoryBytes: 256 * 1024 }, true, type);
+    fs = new Mounted(hypercalls, await mountFileSystem(hypercalls, type, { writeable: true }));
   } catch (error) {
-    expect(error).toBeInstanceOf(FsError);
+    if (!(error instanceof FsError)) throw error;
+    expect(hypercalls.outside).toEqual([]);
+    told?.(error);
     return false;
   }
   const tolerate = async (action: () => Promise<unknown>): Promise<void> => {
@@ -20,10 +33,11 @@ export async function exerciseImage(image: Uint8Array, type: string): Promise<bo
       await action();
     } catch (error) {
       if (!(error instanceof FsError)) throw error;
+      told?.(error);
     }
   };
   const into = new Uint8Array(400_000);
-  let budget = 300;
+  let budget = visitsMax;
   const walk = async (directory: Vnode, depth: number): Promise<void> => {
     for (let cursor: number | undefined = 0; cursor !== undefined; ) {
       const listing = await fs.mount.list(directory, cursor, 50);
@@ -54,5 +68,6 @@ export async function exerciseImage(image: Uint8Array, type: string): Promise<bo
   await tolerate(() => fs.unlink('/many/name-7'));
   await tolerate(() => fs.rmdir('/directory/inner'));
   await tolerate(() => fs.mount.unmount());
+  expect(hypercalls.outside).toEqual([]);
   return true;
 }

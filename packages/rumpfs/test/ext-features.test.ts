@@ -35,10 +35,12 @@ const EXT4 = [
   'huge_file',
   'dir_nlink',
   'extra_isize',
+  'inline_data',
+  'bigalloc',
 ];
 const KNOWN = [...EXT2, ...EXT4];
 /** The features that forbid writing, and those that forbid mounting. */
-const READ_ONLY = ['mmp', 'ea_inode', 'inline_data', 'quota', 'bigalloc', 'verity'];
+const READ_ONLY = ['mmp', 'ea_inode', 'quota', 'verity'];
 const INCOMPATIBLE = ['encrypt', 'casefold'];
 /**
  * The number of runs; with other seeds than the usual one (`pnpm fuzz ext-features`) there are

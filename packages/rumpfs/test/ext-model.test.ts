@@ -25,10 +25,20 @@ describe.skipIf(missingTools)(`ext2 against a model ${missingTools ?? ''}`, () =
     { title: 'ext4', size: '4M', args: ['-b', '1024', '-t', 'ext4', '-g', '1024', '-N', '96'] },
     { title: 'ext4, 4 KiB blocks', size: '12M', args: ['-b', '4096', '-t', 'ext4', '-N', '64'] },
     { title: 'ext4, no journal', size: '3M', args: ['-b', '1024', '-t', 'ext4', '-O', '^has_journal'] },
+    {
+      title: 'ext4, clusters',
+      size: '6M',
+      args: ['-b', '1024', '-t', 'ext4', '-O', 'bigalloc', '-C', '4096', '-N', '96'],
+    },
+    {
+      title: 'ext4, clusters, soon full',
+      size: '3M',
+      args: ['-b', '1024', '-t', 'ext4', '-O', 'bigalloc,^has_journal', '-C', '16384', '-N', '32'],
+    },
     { title: 'ext4, no checksums', size: '4M', args: ['-b', '2048', '-t', 'ext4', '-O', '^metadata_csum'] },
   ];
   /** Those of ext3 and ext4 that are not left to long runs, with little memory. */
-  const USUAL_JOURNALLED = ['ext4'];
+  const USUAL_JOURNALLED = ['ext4', 'ext4, clusters'];
   const ways: readonly { readonly title: string; readonly options: MemoryOptions }[] = [
     { title: 'plenty of memory', options: {} },
     { title: 'little memory, requests in random order', options: { memoryBytes: 64 * 1024, shuffleSeed: 7 } },

@@ -59,6 +59,21 @@ async function made(args: readonly string[]): Promise<Uint8Array> {
 }
 
 describe.skipIf(missingTools)(`ext4 images that lie ${missingTools ?? ''}`, () => {
+  test('a journal whose inode lies is refused, with what is wrong', async () => {
+    const image = workshop.make('6M', ['-t', 'ext4', '-b', `${BLOCK}`, '-O', '^metadata_csum']);
+    const lies: readonly (readonly [readonly string[], RegExp])[] = [
+      [['sif <8> block[0] 0x0201f30a'], /inode 8: extents in the inode: 513 entries in room for 4/],
+      [['sif <8> block[0] 0'], /inode 8: extents in the inode: magic number 0x0/],
+      [['sif <8> mode 0x4180'], /inode 8: the journal is no file with blocks/],
+      [['sif <8> size 999999999999'], /inode 8: a journal of 999999999999 bytes/],
+      [['sif <8> size 0'], /inode 8: the journal is empty/],
+    ];
+    for (const [commands, message] of lies) {
+      const start = Mounted.start(workshop.edit(image, commands));
+      await expect(start).rejects.toMatchObject({ code: 'Corrupt', message: expect.stringMatching(message) });
+    }
+  });
+
   const kinds = [
     { title: 'with checksums', args: [] },
     { title: 'without checksums', args: ['-O', '^metadata_csum,^64bit'] },

@@ -35,6 +35,8 @@ export class MemoryHypercalls implements Hypercalls {
   bytes: Uint8Array;
   timeMs = 1_700_000_000_123;
   requests = { read: 0, write: 0, sync: 0 };
+  /** Requests for what is not on the device: no file system may make any. */
+  readonly outside: string[] = [];
   readonly #options: MemoryOptions;
   readonly #random: () => number;
   #waiting: (() => void)[] = [];
@@ -95,6 +97,7 @@ export class MemoryHypercalls implements Hypercalls {
     this.requests[operation] += 1;
     const offset = sector * this.bio.sectorSizeBytes;
     if (memory.length % this.bio.sectorSizeBytes !== 0 || offset + memory.length > this.bytes.length) {
+      this.outside.push(`${operation} of ${memory.length} bytes at ${offset}`);
       throw new Error(`test: ${operation} of ${memory.length} bytes at ${offset} outside the device`);
     }
     const early = this.#options.shuffleSeed === undefined || this.#random() < 0.5;

@@ -33,6 +33,8 @@ export interface PairForm {
   readonly type: string;
   /** Whether a file has no holes, so that a size alone may take all space. */
   readonly solid?: boolean;
+  /** Whether it is lost when it is unmounted. */
+  readonly lost?: boolean;
   /** Whether a directory may be full while the device is not. */
   readonly boundedDirectories?: boolean;
 }
@@ -60,6 +62,16 @@ export class Pair {
     const hypercalls = new MemoryHypercalls(image, options);
     const mount = await mountFileSystem(hypercalls, form.type, { writeable: true });
     return new Pair(hypercalls, mount, form);
+  }
+
+  /** A file system that is not on a device, so that a remount is only a sync. */
+  static over(hypercalls: MemoryHypercalls, mount: Mount, type: string): Pair {
+    return new Pair(hypercalls, mount, { type, lost: true });
+  }
+
+  /** Closes what a step has left open. */
+  release(): Promise<void> {
+    return this.#close();
   }
 
   async end(): Promise<Uint8Array> {
@@ -167,6 +179,7 @@ export class Pair {
         return this.#mount.sync();
       case 'remount':
         await this.#close();
+        if (this.#form.lost === true) return this.#mount.sync();
         await this.#mount.unmount();
         this.#mount = await mountFileSystem(this.#hypercalls, 'auto', { writeable: true });
         return;
@@ -305,6 +318,8 @@ async function using<Result>(
 
 /** Reads a file in pieces of uneven size, so that every way through the cache is taken. */
 async function contents(mount: Mount, vnode: Vnode): Promise<Uint8Array> {
+  // A directory cannot be read, and may be empty.
+  if (vnode.type !== 'file') await mount.read(vnode, 0, new Uint8Array(1));
   const bytes = new Uint8Array(mount.attributes(vnode).sizeBytes);
   const pieces = [1000, 70_000, 5, 4096, 333_333];
   for (let position = 0, turn = 0; position < bytes.length; turn += 1) {

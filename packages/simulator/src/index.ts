@@ -13,7 +13,7 @@ export { runSeeds } from './run/many-seeds.ts';
 export { shrinkFaults, type Shrunk, type ShrinkOptions } from './run/shrink.ts';
 
 // Fault plans.
-export type { FaultPlan, PlannedFault, PlannedHostility } from './faults/fault-plan.ts';
+export { type FaultPlan, needsBus, type PlannedFault, type PlannedHostility } from './faults/fault-plan.ts';
 export { countFaults, type StruckFault } from './faults/concrete-faults.ts';
 export {
   HOSTILE_PLACES,

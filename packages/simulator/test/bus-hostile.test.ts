@@ -187,6 +187,7 @@ describe('another user of the bus', () => {
     const heard: BusMessage[] = [];
     const stop = hostile.subscribe('>', (message) => heard.push(message));
     await world.open(first, b);
+    await world.run(10_000);
     stop();
     const [hello] = heard;
     if (!hello) throw new Error('no hello');

@@ -17,7 +17,7 @@ function someDisk(): RamDisk {
 async function stateIn(files: RamFileSystem): Promise<Uint8Array | undefined> {
   const node = await files.lookup(files.root, 'saved').catch(() => undefined);
   if (node?.type !== 'file') return undefined;
-  const bytes = new Uint8Array(node.data.sizeBytes);
+  const bytes = new Uint8Array(files.status(node).sizeBytes);
   await files.read(node, 0, bytes);
   return bytes;
 }
@@ -31,7 +31,7 @@ async function putFile(files: RamFileSystem, name: string, bytes: Uint8Array): P
 }
 
 test('a machine is saved when its component is stopped, and goes on from there once', async () => {
-  const { files } = someFiles();
+  const { files } = await someFiles();
   const roms = { linux: new Program().print('up').echoUntil('.').halt().kernel() };
   const surroundings = { roms, files, disks: { root: someDisk() }, attributes: 'on_stop="save"' };
   const first = new MachineSystem(CONFIG + STATE('auto'), surroundings);
@@ -52,7 +52,7 @@ test('a machine is saved when its component is stopped, and goes on from there o
 });
 
 test('a machine goes back to where it was saved, unless the state is of no use any more', async () => {
-  const { files, room } = someFiles();
+  const { files, room } = await someFiles();
   const root = someDisk();
   const program = new Program().print('up').echoUntil('.').print('!').echoUntil('.').halt();
   const surroundings = { roms: { linux: program.kernel() }, files, disks: { root } };
@@ -114,7 +114,11 @@ test('a machine is not saved with a write that its IDE disk holds', async () => 
   };
   const roms = { linux: new Program().print('up').writeIdeSector().print('written').halt().kernel() };
   const config = CONFIG.replace('<disk ', '<disk model="ide" ') + STATE('no');
-  const system = new MachineSystem(config, { roms, files: someFiles().files, disks: { root: filling } });
+  const system = new MachineSystem(config, {
+    roms,
+    files: (await someFiles()).files,
+    disks: { root: filling },
+  });
   await system.untilState(/^paused: /);
   expect(await system.ask('save')).toBe('the IDE disk "root" has a request that it has not answered');
   expect(await system.ask('media', 'cdrom')).toBe('its config has no <cdrom>');
@@ -133,7 +137,7 @@ function letterBios(): Uint8Array<ArrayBuffer> {
 }
 
 test('a machine with a BIOS starts from that, also after a reset, and has other media put into its drives', async () => {
-  const { files } = someFiles();
+  const { files } = await someFiles();
   await putFile(files, 'other.iso', new Uint8Array(4096).fill(1));
   await putFile(files, 'large.img', new Uint8Array(3 * 1024 * 1024));
   const roms = { bios: letterBios(), cd: new Uint8Array(2048) };

@@ -15,7 +15,7 @@ import {
 } from '../../../test/harness/in-process-system.ts';
 import { KeptMachines } from '../../core/src/supervisor/kept-machines.ts';
 import { TimerSession } from '../../core/src/supervisor/timer-session.ts';
-import { Budget } from '../../os/src/ram_fs/budget.ts';
+import { Budget } from '../../rumpfs/src/tmpfs-server.ts';
 import { RAM_FS_CONFIG } from '../../os/src/ram_fs/content.ts';
 import { RamFileSystem } from '../../os/src/ram_fs/ram-file-system.ts';
 import vmm from '../src/main.ts';
@@ -42,7 +42,10 @@ export interface MachineSurroundings {
 }
 
 /** Files in memory, which outlive a system, and the room that there is for them. */
-export function someFiles(): { readonly files: RamFileSystem; readonly room: { bytes: number } } {
+export async function someFiles(): Promise<{
+  readonly files: RamFileSystem;
+  readonly room: { bytes: number };
+}> {
   const room = { bytes: 2 ** 30 };
   let ramUsed = 0;
   const account = {
@@ -54,7 +57,7 @@ export function someFiles(): { readonly files: RamFileSystem; readonly room: { b
     free: async (ram: number) => void (ramUsed -= ram),
     state: async () => ({ ramQuota: room.bytes, ramUsed, capQuota: 100, capUsed: 0 }),
   };
-  return { files: new RamFileSystem(new Budget(account), () => 0), room };
+  return { files: await RamFileSystem.create(new Budget(account), () => 0), room };
 }
 
 /** Waits of less than this are only for others to have their turn. */

@@ -205,13 +205,12 @@ describe('an engine of QEMU', () => {
 /** A state in memory. */
 function sourceOf(bytes: Uint8Array) {
   let at = 0;
-  return {
-    read: async (length: number) => {
-      if (at + length > bytes.byteLength) throw new StateError('it is cut off');
-      at += length;
-      return bytes.subarray(at - length, at);
-    },
+  const read = async (length: number): Promise<Uint8Array> => {
+    if (at + length > bytes.byteLength) throw new StateError('it is cut off');
+    at += length;
+    return bytes.subarray(at - length, at);
   };
+  return { read, readInto: async (into: Uint8Array) => into.set(await read(into.byteLength)) };
 }
 
 describe('the drives of a QEMU', () => {

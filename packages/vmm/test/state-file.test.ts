@@ -46,6 +46,32 @@ test('what is larger than a frame is read across several', async () => {
   const large = Uint8Array.from({ length: 2 * FRAME_BYTES_MAX + 3 }, (_, index) => index % 251);
   const file = await fileOf(large.subarray(0, 5), large.subarray(5));
   expect(Buffer.compare(await contentOf(file, 7, large.byteLength - 7), large)).toBe(0);
+  const reader = new StateReader(file);
+  await reader.begin();
+  const place = new Uint8Array(large.byteLength);
+  await reader.readInto(place.subarray(0, 3));
+  place.set(await reader.read(9), 3);
+  await reader.readInto(place.subarray(12));
+  await reader.end();
+  expect(Buffer.compare(place, large)).toBe(0);
+});
+
+test('a frame is read while the one before is used, and no further ahead', async () => {
+  const file = await fileOf(new Uint8Array(4 * FRAME_BYTES_MAX));
+  const reads: number[] = [];
+  const watched = {
+    read: (position: number, into: Uint8Array) => {
+      reads.push(into.byteLength);
+      return file.read(position, into);
+    },
+  };
+  const reader = new StateReader(watched);
+  await reader.begin();
+  await reader.read(1);
+  await reader.settled();
+  expect(reads.filter((bytes) => bytes > FRAME_BYTES_MAX)).toHaveLength(2);
+  await reader.skip();
+  await reader.settled();
 });
 
 test('a file that was changed, cut off or added to is refused by one error, and nothing is believed', async () => {

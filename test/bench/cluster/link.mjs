@@ -34,7 +34,7 @@ function server() {
 async function client(child, settings) {
   const [own, other] = [newSeed(randomBytes(32)), newSeed(randomBytes(32))];
   const keys = [own, other].map((seed) => new Identity(seed).publicKey);
-  const url = await startServer(natsServerConfig({ cluster: CLUSTER, listen: '127.0.0.1:-1', keys }));
+  const { url } = await startServer(natsServerConfig({ cluster: CLUSTER, listen: '127.0.0.1:-1', keys }));
   child.send({ url, seed: other });
   await new Promise((resolve) => child.once('message', resolve));
   const node = await join(url, own, () => 'nothing is opened here');

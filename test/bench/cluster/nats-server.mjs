@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 const LOOK_MS = 10;
 
-/** Starts one with this configuration; it ends with this process. */
+/** Starts one with this configuration; it ends with this process. Its URL and process. */
 export async function startServer(configuration) {
   const directory = mkdtempSync(join(tmpdir(), 'ginit-bench-nats-'));
   const file = join(directory, 'server.conf');
@@ -20,7 +20,7 @@ export async function startServer(configuration) {
   for (;;) {
     const found = readdirSync(directory).find((name) => name.endsWith('.ports'));
     const text = found ? readFileSync(join(directory, found), 'utf8') : '';
-    if (text.endsWith('}')) return JSON.parse(text).nats[0];
+    if (text.endsWith('}')) return { url: JSON.parse(text).nats[0], pid: server.pid };
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 }

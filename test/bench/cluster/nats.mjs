@@ -26,7 +26,7 @@ function server() {
 }
 
 async function client(child, settings) {
-  const url = await startServer('');
+  const { url } = await startServer('');
   child.send({ url });
   await new Promise((resolve) => child.once('message', resolve));
   const nats = await connect({ servers: url });

@@ -32,21 +32,21 @@ export const CANARIES = {
   'cache-rewrite': {
     module: '/packages/blockcache/dist/write-back.js',
     from: "store.unpin(slot, 'write');",
-    to: "store.unpin(slot, 'write'); if (!failed) store.dirty[slot] = 0;",
+    to: "store.unpin(slot, 'write'); if (failure === undefined) store.setDirty(slot, 0);",
   },
-  // When the device is busy, the chunk that has been dirty for longest is removed as if it were
-  // clean.
+  // When the device is busy, a chunk that is dirty is removed as if it were clean.
   'cache-eviction': {
     module: '/packages/blockcache/dist/write-back.js',
     from: 'store.onDirtyInTheWay = (slot) => {',
     to: `const take = store.take.bind(store);
-      store.take = (chunk) => {
-        const slot = this.#lists.first(WAITING);
-        if (slot >= 0 && !this.#mayStart(BACKGROUND_CLUSTERS_MAX) && !store.pinned(slot, 'fetch')) {
-          this.unmarkDirty(slot, store.dirty[slot]);
+      store.take = (chunk, how) => {
+        let slot = 0;
+        while (slot < store.slotsEnd && (!this.#waits(slot) || store.pinned(slot, 'fetch'))) slot++;
+        if (slot < store.slotsEnd && !this.#mayStart(BACKGROUND_CLUSTERS_MAX)) {
+          this.unmarkDirty(slot, store.dirty(slot));
           store.discard(slot);
         }
-        return take(chunk);
+        return take(chunk, how);
       };
       store.onDirtyInTheWay = (slot) => {`,
   },

@@ -39,6 +39,8 @@ export const threadState = record({
    * Whether it crashed by its own doing; false when it only shared a process with the one that did.
    */
   culprit: optional(boolean),
+  /** Whether it crashed because the machine that it ran on is lost. */
+  nodeLost: optional(boolean),
 });
 /** The state of a component, and why and by whose doing it crashed. */
 export type ThreadState = ShapeType<typeof threadState>;
@@ -85,6 +87,24 @@ const jailDemand = oneOf(['no', 'default', 'required']);
  */
 export type JailDemand = ShapeType<typeof jailDemand>;
 
+/** Which machine of a cluster a component runs on. */
+const placeDemand = record({
+  /** The name of the node, or `any`. */
+  node: text(LIMITS.nameBytes),
+  /** The labels that the node must have. */
+  labels: list(text(LIMITS.nameBytes), LIMITS.nodeLabels),
+  /**
+   * The public key of somebody who attaches the component from a machine of his own; then the other
+   * two say nothing.
+   */
+  attach: optional(text(64)),
+});
+/** The node that a component is to run on, by name or labels, or who attaches it. */
+export type PlaceDemand = ShapeType<typeof placeDemand>;
+
+/** The name of a node that means: whichever has room. */
+export const ANY_NODE = 'any';
+
 const startOptions = record({
   pd: capability(Pd),
   parent: capability(Parent),
@@ -106,6 +126,7 @@ const startOptions = record({
   /** The host grants for the component; the starter must hold them itself. */
   grants: list(capability(HostGrant), LIMITS.hostGrants),
   jail: optional(jailDemand),
+  place: optional(placeDemand),
 });
 
 /** The `hostDepth` of a driver with a process of its own whose start says none. */
@@ -123,6 +144,8 @@ export interface StartOptions {
   grants: Capability<typeof HostGrant>[];
   /** `default` if it is missing. */
   jail?: JailDemand | undefined;
+  /** The machine that the starter runs on, if it is missing. */
+  place?: PlaceDemand | undefined;
 }
 
 /** The CPU session. */

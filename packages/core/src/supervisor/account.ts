@@ -10,6 +10,7 @@
 import { assert, RpcError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { AccountState, Resources } from '../session/pd.ts';
+import type { NodeLedger } from './node-ledger.ts';
 
 function checkAmount(amount: Resources): void {
   const { ram, caps } = amount;
@@ -30,6 +31,11 @@ export class Account {
   /** The number of the component's objects that others hold and that this account pays for. */
   #objects = 0;
   #reference: Account | undefined;
+  /**
+   * The ledger of the node whose memory the quota is, where there is more than one node. Accounts
+   * that hang on this one begin with it.
+   */
+  #ledger: NodeLedger | undefined;
   /** Live accounts that have this one as their reference account. */
   readonly #dependents = new Set<Account>();
   #nextAllocation = 1;
@@ -154,6 +160,57 @@ export class Account {
     return payable;
   }
 
+  /** The ledger of the node that its quota is memory of. */
+  get ledger(): NodeLedger | undefined {
+    return this.#ledger;
+  }
+
+  /** The quota of the whole system is memory of this node, until some of it moves. */
+  endow(ledger: NodeLedger): void {
+    assert(this.#ledger === undefined && this.#dependents.size === 0, 'an account is endowed at its birth');
+    this.#ledger = ledger;
+    ledger.use(this.#ramQuota);
+    ledger.book(this.#ramQuota);
+  }
+
+  /**
+   * The component of this account runs on another node from now on. False if that node lends too
+   * little for its quota.
+   */
+  settleOn(ledger: NodeLedger): boolean {
+    const before = this.#ledger;
+    if (this.ended || before === undefined || !this.#reference || this.#dependents.size > 0) return false;
+    const bytes = this.#ramQuota;
+    const isNew = !this.#reference.#comesThrough(ledger);
+    if (before !== ledger && isNew && ledger.prepaidBytes < bytes) return false;
+    before.book(-bytes);
+    if (!this.#reference.#comesThrough(before)) before.use(-bytes);
+    if (isNew) ledger.use(bytes);
+    ledger.book(bytes);
+    this.#ledger = ledger;
+    return true;
+  }
+
+  /** Whether its quota is on the node, or comes through it on its way from the root. */
+  #comesThrough(ledger: NodeLedger): boolean {
+    return this.#way().includes(ledger);
+  }
+
+  /** Counts its quota, and all that hangs on it, on each node of their ways; or takes that back. */
+  #countWays(sign: 1 | -1): void {
+    for (const ledger of new Set(this.#way())) ledger.use(sign * this.#ramQuota);
+    for (const dependent of this.#dependents) dependent.#countWays(sign);
+  }
+
+  /** The nodes from its own up to the root. */
+  #way(): NodeLedger[] {
+    const way = this.#ledger === undefined ? [] : [this.#ledger];
+    for (let account = this.#reference; account; account = account.#reference) {
+      if (account.#ledger) way.push(account.#ledger);
+    }
+    return way;
+  }
+
   /** Sets the reference account. That is possible only once, and never in a circle. */
   setReference(reference: Account): void {
     if (this.#reference) throw new RpcError('DENIED', 'the account has a reference account');
@@ -171,6 +228,7 @@ export class Account {
   transfer(to: Account, amount: Resources): void {
     this.#mustReach(to);
     this.#require(amount);
+    if (to !== this.#reference) this.#requireRoom(to, amount.ram);
     this.#move(to, amount);
   }
 
@@ -182,7 +240,8 @@ export class Account {
     checkAmount(amount);
     this.#mustReach(to);
     const { ram, caps } = this.free;
-    const moved = { ram: Math.min(amount.ram, ram), caps: Math.min(amount.caps, caps) };
+    const room = to === this.#reference ? ram : this.#roomOf(to);
+    const moved = { ram: Math.min(amount.ram, ram, room), caps: Math.min(amount.caps, caps) };
     this.#move(to, moved);
     return moved;
   }
@@ -203,8 +262,11 @@ export class Account {
     this.#capUsed = 0;
     this.#objects = 0;
     for (const dependent of this.#dependents) {
-      if (reference) dependent.#hangOn(reference);
-      else dependent.#reference = undefined;
+      if (reference) {
+        dependent.#countWays(-1);
+        dependent.#hangOn(reference);
+        dependent.#countWays(1);
+      } else dependent.#reference = undefined;
     }
     this.#dependents.clear();
     if (reference) {
@@ -217,6 +279,9 @@ export class Account {
   #hangOn(reference: Account): void {
     this.#reference = reference;
     reference.#dependents.add(this);
+    if (this.#ledger !== undefined || reference.#ledger === undefined) return;
+    assert(this.#ramQuota === 0, 'an account has its quota from its reference');
+    this.#ledger = reference.#ledger;
   }
 
   #mustLive(): void {
@@ -231,7 +296,31 @@ export class Account {
     to.#mustLive();
   }
 
+  /** How much an account that hangs on this one can be given, as far as its node is concerned. */
+  #roomOf(to: Account): number {
+    if (to.#ledger === undefined || this.#comesThrough(to.#ledger)) return Number.MAX_SAFE_INTEGER;
+    return to.#ledger.prepaidBytes;
+  }
+
+  #requireRoom(to: Account, ram: number): void {
+    const room = this.#roomOf(to);
+    if (ram <= room) return;
+    const where = to.#ledger?.name ?? '';
+    throw new RpcError('OUT_OF_RAM', `${to.label}: ${ram} bytes wanted, ${room} free on the node "${where}"`);
+  }
+
+  /** Books between the nodes of the two accounts what moves between these. */
+  #moveMemory(to: Account, bytes: number): void {
+    const [from, upwards] = [this.#ledger, to === this.#reference];
+    if (from === undefined || to.#ledger === undefined) return;
+    from.book(-bytes);
+    to.#ledger.book(bytes);
+    if (upwards && !to.#comesThrough(from)) from.use(-bytes);
+    if (!upwards && !this.#comesThrough(to.#ledger)) to.#ledger.use(bytes);
+  }
+
   #move(to: Account, amount: Resources): void {
+    this.#moveMemory(to, amount.ram);
     this.#ramQuota -= amount.ram;
     this.#capQuota -= amount.caps;
     to.#ramQuota += amount.ram;

@@ -17,6 +17,34 @@ import { Rom } from '../session/rom.ts';
  */
 export type BinaryTakes = 'nothing' | 'grant' | 'grant and jail';
 
+/** A file of a component's code, for another machine. */
+export interface TravellingFile {
+  /** Relative to the root of the tree that travels; no part of it is `..`. */
+  readonly path: string;
+  /** SHA-256 of its content, in hexadecimal digits. */
+  readonly hash: string;
+  readonly bytes: number;
+}
+
+/**
+ * The code of a component for another machine: the whole import graph, but for our runtime, of
+ * which every machine has its own.
+ */
+export interface TravellingCode {
+  /** The path of the module to import. */
+  readonly entry: string;
+  readonly files: readonly TravellingFile[];
+  /**
+   * Where packages are found: a link at a path of the tree leads to another one, or to our runtime
+   * if `to` is missing.
+   */
+  readonly links: readonly { readonly at: string; readonly to?: string | undefined }[];
+  /** The platform that its native files are for, if it has any. */
+  readonly native: string | undefined;
+  /** The content of the file with this hash, unless it has changed since. */
+  read(hash: string): Uint8Array | undefined;
+}
+
 /** Everything that the supervisor must know of a binary to start it. */
 export interface ResolvedBinary {
   readonly moduleUrl: string;
@@ -32,6 +60,8 @@ export interface ResolvedBinary {
    * none of them itself.
    */
   readonly handsOn?: boolean;
+  /** Its code, for another machine. */
+  readonly code?: (() => TravellingCode) | undefined;
 }
 
 /**

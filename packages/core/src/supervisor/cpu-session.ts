@@ -2,7 +2,7 @@
 import { RpcError } from '../errors.ts';
 import type { Capability } from '../interface/interface.ts';
 import { childNameProblem, labelWithin, prependLabel, splitLabel } from '../label.ts';
-import type { StartOptions, Thread } from '../session/cpu.ts';
+import type { PlaceDemand, StartOptions, Thread } from '../session/cpu.ts';
 import type { Scheduling } from '../session/scheduling.ts';
 import { binaryOf, type BinaryTakes } from './binary-service.ts';
 import { StartedThread, type ThreadParts } from './started-thread.ts';
@@ -75,11 +75,24 @@ export class CpuSession {
       usedGrants: binary.handsOn ? [] : grants,
       jail: binary.takes === 'grant and jail' ? 'required' : (options.jail ?? 'default'),
       confined,
+      place: options.place ?? this.#placeOfStarter(),
+      code: binary.code,
+      account,
     };
     const forgotten = (): void => void this.#threads.delete(thread);
     const thread: StartedThread = new StartedThread(this.#parts, specification, account, options, forgotten);
     this.#threads.add(thread);
     return thread.capability();
+  }
+
+  /** A component that runs on another machine starts others there, unless it says where. */
+  #placeOfStarter(): PlaceDemand | undefined {
+    const { prefix } = splitLabel(this.#label);
+    for (const { label, running } of this.#parts.components.live) {
+      const { node } = running.placement;
+      if (label === prefix) return node === undefined ? undefined : { node, labels: [] };
+    }
+    return undefined;
   }
 }
 

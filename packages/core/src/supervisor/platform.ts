@@ -4,8 +4,11 @@
  */
 import type { Carrier } from '../channel/carrier.ts';
 import type { ResolvedGrant } from '../runtime/host-access.ts';
-import type { JailDemand } from '../session/cpu.ts';
+import type { JailDemand, PlaceDemand } from '../session/cpu.ts';
 import type { Scheduling } from '../session/scheduling.ts';
+import type { Account } from './account.ts';
+import type { TravellingCode } from './binary-service.ts';
+import type { NodeLedger } from './node-ledger.ts';
 
 /** A component to be started. */
 export interface ComponentSpecification {
@@ -35,6 +38,12 @@ export interface ComponentSpecification {
   readonly jail: JailDemand;
   /** Whether its starter is jailed: then it is jailed by all means, or not started. */
   readonly confined: boolean;
+  /** The machine of a cluster that it is to run on; missing where that is the supervisor's own. */
+  readonly place?: PlaceDemand | undefined;
+  /** Its code, for another machine; missing where it cannot travel. */
+  readonly code?: (() => TravellingCode) | undefined;
+  /** The account that it runs on, for a platform of several nodes with ledgers of their own. */
+  readonly account?: Pick<Account, 'state' | 'settleOn'> | undefined;
 }
 
 /** How a component ended. */
@@ -43,6 +52,8 @@ export interface ComponentEnd {
   readonly reason: string;
   /** Whether it was the one that brought its process down, not one that only shared the process. */
   readonly culprit: boolean;
+  /** Whether the machine that it ran on is lost. */
+  readonly nodeLost?: boolean;
 }
 
 /** Where a component runs, in words for people. */
@@ -51,6 +62,8 @@ export interface Placement {
   /** The name of the domain, or of the component whose own process it is. */
   readonly domain: string;
   readonly pid: number | undefined;
+  /** The node of the cluster, if that is another machine than the supervisor's. */
+  readonly node?: string | undefined;
   /** Whether a process of its own is jailed. */
   readonly jail?: JailStanding | undefined;
 }
@@ -71,12 +84,16 @@ export interface PlatformComponent {
   readonly placement: Placement;
   /** The carrier between the supervisor and the component. */
   readonly supervisor: Carrier;
+  /** What it waits for before it can begin, in one phrase; `undefined` once it has a place. */
+  readonly waits?: string | undefined;
   /** Ends it at once; settles when it is gone. */
   kill(): Promise<void>;
 }
 
 /** A place where components run. The supervisor does everything through this interface. */
 export interface Platform {
+  /** The ledger of the supervisor's own node, where there are others. */
+  readonly ledger?: NodeLedger | undefined;
   /** Starts a component; `ended` is called once when it is gone, whatever the reason. */
   start(specification: ComponentSpecification, ended: (end: ComponentEnd) => void): PlatformComponent;
   /**

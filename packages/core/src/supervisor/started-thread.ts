@@ -126,6 +126,11 @@ export class StartedThread implements PaidThread {
   async stop(): Promise<void> {
     if (!this.#component) return;
     this.#component.stopping = true;
+    // A component that waits for its place has nothing to put in order.
+    if (this.#component.running.waits !== undefined) {
+      this.#inOrder = true;
+      return;
+    }
     await putInOrder(this.#component);
     this.#inOrder = this.#component !== undefined;
   }
@@ -144,7 +149,8 @@ export class StartedThread implements PaidThread {
 
   async #beat(): Promise<void> {
     try {
-      await this.#component?.control.heartbeat();
+      // A component that waits for its place is not there to be asked.
+      if (this.#component?.running.waits === undefined) await this.#component?.control.heartbeat();
     } catch (error) {
       if (!hasCode(error, 'PeerGone')) throw error;
     } finally {
@@ -183,7 +189,10 @@ export class StartedThread implements PaidThread {
     this.#parts.observer.ended(component, this.#howItEnded(end));
     if (this.#state.state === 'crashed') this.#forgetHandler();
     else if (this.#killed || this.#inOrder || !end.crashed) this.#change({ state: 'killed' });
-    else this.#change({ state: 'crashed', reason: end.reason.slice(0, 1000), culprit: end.culprit });
+    else {
+      const { reason, culprit, nodeLost } = end;
+      this.#change({ state: 'crashed', reason: reason.slice(0, 1000), culprit, nodeLost });
+    }
     this.#forgetIfOver();
   }
 

@@ -155,6 +155,10 @@ export class Supervisor {
       confined: false,
     });
     this.#rootAccount = new Account(ROOT_LABEL, options.quota);
+    if (platform.ledger) {
+      this.#own.endow(platform.ledger);
+      this.#rootAccount.endow(platform.ledger);
+    }
     this.#rootAccount.setReference(this.#own);
   }
 

@@ -17,6 +17,8 @@ export interface ComponentOverview {
   readonly id: number;
   readonly label: string;
   readonly placement: Placement;
+  /** What it waits for before it can begin, in one phrase. */
+  readonly waits?: string | undefined;
   /** The number of its thread at the host's kernel, where that is known. */
   readonly thread: number | undefined;
   readonly account: AccountState;
@@ -98,16 +100,21 @@ export class SystemOverviews {
   }
 
   async #of(live: LiveComponent): Promise<ComponentOverview> {
-    const asked = [this.#components.statisticsOf(live), this.#questions.ask(live)] as const;
+    const { placement, waits } = live.running;
+    // A component that waits for its place is not there to be asked.
+    const asked =
+      waits === undefined
+        ? ([this.#components.statisticsOf(live), this.#questions.ask(live)] as const)
+        : ([undefined, { children: undefined }] as const);
     const [statistics, answer] = await Promise.all(asked);
     const { id, label, account, heapBytes, thread } = live;
-    const { placement } = live.running;
     const { pid } = placement;
-    const known = pid !== undefined && thread !== undefined;
+    const known = pid !== undefined && thread !== undefined && placement.node === undefined;
     return {
       id,
       label,
       placement: { ...placement, pid },
+      waits,
       thread,
       account: account.state,
       ramPeak: account.ramPeak,

@@ -23,7 +23,8 @@ export function checkSharedFiles(config: InitConfig, identity: FileIdentity, fin
   const byFile = new Map<string, FileGrant[]>();
   for (const place of startsOf(config)) {
     // An init does nothing with what it is granted but to grant it to its children.
-    if (isHolder(place.start.binary.name)) continue;
+    // One on another machine is granted files of that machine.
+    if (isHolder(place.start.binary.name) || place.start.place) continue;
     for (const grant of place.start.host) {
       if (grant.kind !== 'file') continue;
       const file = identity(grant.path);

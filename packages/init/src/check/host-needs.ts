@@ -69,6 +69,7 @@ function needsOf(outermost: InitConfig): HostNeeds {
     const below = (name: string): string => (path === undefined ? name : prependLabel(path, name));
     let [own, components] = [0, 0];
     for (const start of starts) {
+      if (start.place) continue;
       components++;
       if (hasOwnProcess(start)) own++;
       else domains.add(below(start.domain ?? DEFAULT_DOMAIN));

@@ -15,6 +15,7 @@ export function processesAhead({ starts }: InitConfig): readonly SpareKind[] {
   for (const start of starts) {
     const { hostDepth, jail } = start;
     if (kinds.length > availableParallelism()) break;
+    if (start.place) continue;
     const own = hasOwnProcess(start);
     if (own && hostDepth === undefined && jail === 'no') kinds.push('own');
     if (own && hostDepth === undefined && jail !== 'no' && !isDriver(start)) kinds.push('jailed');

@@ -9,6 +9,7 @@ import { assert } from '@ginit/core';
 import { didYouMean } from '@ginit/core/config';
 import { prependLabel } from '@ginit/core/system';
 import type { FindBinary, ResolvedBinary } from '@ginit/core/supervisor';
+import { ATTACHED } from '../model/index.ts';
 import { type ComponentImports, CONDITIONS } from './component-imports.ts';
 import { ImportResolver, PackageFiles } from './imports/index.ts';
 import { isHolderModule, STOCK_NAMES, stockModule } from './stock.ts';
@@ -38,8 +39,10 @@ export function startable(
   imports?: ComponentImports,
 ): FindBinary {
   const find = (name: string): ResolvedBinary | undefined => {
+    if (name === ATTACHED) return { moduleUrl: '', files: [], takes: 'nothing' };
     const moduleUrl = byName.has(name) ? undefined : stockModule(name);
-    return moduleUrl === undefined ? byName.get(name) : binaryOf(moduleUrl, imports);
+    const found = moduleUrl === undefined ? byName.get(name) : binaryOf(moduleUrl, imports);
+    return found && imports ? { ...found, code: () => imports.codeOf(found) } : found;
   };
   return (name, starter) => {
     const binary = find(name);

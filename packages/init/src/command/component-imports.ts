@@ -2,7 +2,12 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { BUNDLED, type ManifestAnswer, type ResolvedBinary } from '@ginit/core/supervisor';
+import {
+  BUNDLED,
+  type ManifestAnswer,
+  type ResolvedBinary,
+  type TravellingCode,
+} from '@ginit/core/supervisor';
 import { type FileLook, lookAtFile, MISSING } from './watch/file-state.ts';
 import { isHolderModule, stockTrust } from './stock.ts';
 import {
@@ -11,6 +16,7 @@ import {
   type ImportGraph,
   ImportGraphs,
   type ImportRule,
+  travellingCode,
 } from './imports/index.ts';
 
 /** The conditions (`--conditions` of Node) that the threads of components are started with. */
@@ -92,6 +98,7 @@ export class ComponentImports {
   /** What was found out about files for this check: components share many. */
   readonly #looks = new Map<string, FileLook>();
   readonly #unchanged = new Map<KnownModule, boolean>();
+  readonly #codes = new Map<string, TravellingCode>();
 
   /**
    * `directory` is the config file's. What was read for the check before this one is taken over
@@ -199,5 +206,12 @@ export class ComponentImports {
     const takes = this.forbidden(moduleUrl) === undefined ? 'nothing' : 'grant and jail';
     const files = [...graph.files, ...dataOf(moduleUrl, graph)];
     return { moduleUrl, files, takes, handsOn: isHolderModule(moduleUrl) };
+  }
+
+  /** The code of a binary of these, for another machine. */
+  codeOf({ moduleUrl, files }: ResolvedBinary): TravellingCode {
+    const code = this.#codes.get(moduleUrl) ?? travellingCode(moduleUrl, this.of(moduleUrl), files, CORE);
+    this.#codes.set(moduleUrl, code);
+    return code;
   }
 }

@@ -1,7 +1,7 @@
 /** What a running system answers at its control socket. */
 import { integer, list, oneOf, optional, record, text } from '@ginit/core';
 import { configContent } from '@ginit/core/config';
-import { ROOT_LABEL, type Supervisor } from '@ginit/core/supervisor';
+import { type NodeStanding, ROOT_LABEL, type Supervisor } from '@ginit/core/supervisor';
 import { CHILD_ACTIONS, prependLabel, splitLabel } from '@ginit/core/system';
 import { planTree, type Planner } from '../plan/index.ts';
 import {
@@ -12,6 +12,7 @@ import {
   fromRoot,
   incompleteness,
   meantBy,
+  nodeLine,
   type SystemTree,
   treeOf,
 } from './control/index.ts';
@@ -44,15 +45,21 @@ export interface ControlParts {
   /** Checks another config as if it were that of the system. */
   readonly check: (file: string) => Promise<CheckedConfig>;
   readonly logs: LogKeeper;
+  /** The machines of its cluster, if it has one. */
+  readonly nodes?: (() => readonly NodeStanding[]) | undefined;
 }
 
 /** The requests that ask for how the system stands, and those that act on one component. */
-export function controlRequests({ supervisor, logs, check }: ControlParts): ControlHandlers {
+export function controlRequests({ supervisor, logs, check, nodes }: ControlParts): ControlHandlers {
   const tree = async (): Promise<SystemTree> => treeOf(await supervisor.overview());
   return {
     ...consoleRequests(supervisor),
     ...machineRequests(supervisor),
     tree,
+    nodes: () => {
+      if (!nodes) throw new ControlError('REFUSED', 'this system is no head of a cluster (--bus)');
+      return { nodes: nodes().map(nodeLine) };
+    },
     act: async (args) => {
       const { action, label: wanted } = actArguments(args, 'with');
       const found = meant(wanted, labelsOf(await tree()));

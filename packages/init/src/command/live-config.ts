@@ -47,6 +47,8 @@ export interface LiveConfigParts {
   readonly output: Pick<Output, 'say' | 'plain'>;
   /** Whether the files of components are watched, too. */
   readonly code?: boolean;
+  /** Called with a new version just before it is applied. */
+  readonly applied?: (config: FreeOfErrors) => void;
   /** Called while a new version is looked at, with true, and when that is over, with false. */
   readonly reloading?: (is: boolean) => void;
   readonly times?: Partial<WatchTimes>;
@@ -158,6 +160,7 @@ export class LiveConfig {
     this.#codes = now;
     this.#watchFiles(sound);
     if (!isNew && restarts.length === 0) return;
+    this.#parts.applied?.(sound);
     supervisor.reconfigure(systemConfigOf(sound));
     if (isNew) output.say(`${file}: the new version is applied`);
     for (const label of restarts) {

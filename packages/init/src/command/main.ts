@@ -5,6 +5,8 @@ import { parseBytes } from '@ginit/core/config';
 import { NodePlatform, withoutJails } from '@ginit/core/supervisor';
 import type { Quota } from '../model/index.ts';
 import { processesAhead } from './ahead.ts';
+import { BUS_OPTIONS, HEAD_NAME, type OnBus, readBusOptions } from './cluster/bus-options.ts';
+import { Head, needsCluster } from './cluster/head.ts';
 import { readCheckedConfig } from './checked-config.ts';
 import { type ComponentHelp, componentHelp } from './component-help.ts';
 import { Launcher } from './launcher.ts';
@@ -33,6 +35,7 @@ const HELP = `ginit: runs a system of components from one config file
   ginit convert IN [OUT]            write a config as HID, or as XML; --help says more, also of the next two
   ginit format [-i] FILE...         lay out HID
   ginit image COMMAND ...           disk images: info, check, create, convert, resize, compact, snapshot (--help says more)
+  ginit fs COMMAND ...              file systems in images: ls, tree, cat, cp, mkdir, rm, stat, df, check, mkfs (likewise)
   ginit schema [FILE]               an XML Schema of configs, for editors
   ginit guests [fetch NAME]         lists unmodified systems for virtual machines, and prepares them
   ginit key new | show FILE         the keys of machines that are joined over a bus
@@ -51,9 +54,16 @@ const HELP = `ginit: runs a system of components from one config file
   ginit wait [LABEL...]             until the system, or these components, are complete
   ginit plan [OLD] NEW              what a config would change in a running system, or in the place of another
 
+  ginit node --bus URL ...          lends this machine to a cluster (--help says more)
+  ginit attach --bus URL ... FILE   joins a system that runs elsewhere as one of its components (--help says more)
+  ginit nodes                       the machines of a running system's cluster
+
   --system NAME its name for the commands above (default: that of the config)
   --ram SIZE    RAM quota of the whole system, for example 2G (default: half of the machine's memory)
   --jail=audit  run whoever would be jailed without, and list at its end which <host> grants it would take
+  --bus URL, --cluster NAME, --keys FILE, --key FILE
+                the head of a cluster, whose components may run on other machines (docs/cluster.md; all its options:
+                ginit node --help)
   --summary     at the end, list the components: where each ran, RAM and heap used, requests served
 
 A config is XML or, if it does not begin with "<", HID (docs/hid.md).
@@ -74,6 +84,8 @@ interface CommandLine {
   readonly audit: boolean;
   /** The name that the system is given. */
   readonly system: string | undefined;
+  /** The bus of the cluster that it is the head of. */
+  readonly onBus: OnBus | undefined;
 }
 
 /** Reads the command line. A string as the result says what is wrong with it. */
@@ -85,6 +97,7 @@ function parseCommandLine(args: readonly string[]): CommandLine | string {
     ram: { type: 'string' },
     jail: { type: 'string' },
     system: { type: 'string' },
+    ...BUS_OPTIONS,
   } as const;
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
@@ -94,7 +107,12 @@ function parseCommandLine(args: readonly string[]): CommandLine | string {
       return `--jail=${values.jail}: only audit (attributes jail= in the config say who is jailed)`;
     const named = values.system === undefined ? undefined : systemNameProblem(values.system);
     if (named !== undefined) return `--system ${JSON.stringify(values.system)}: ${named}`;
+    const onBus = values.bus === undefined ? undefined : readBusOptions(values, HEAD_NAME, true);
+    if (typeof onBus === 'string') return onBus;
+    const idle = Object.keys(BUS_OPTIONS).find((name) => Reflect.get(values, name) !== undefined);
+    if (!onBus && idle !== undefined) return `--${idle} means nothing without --bus`;
     const rest = {
+      onBus,
       system: values.system,
       quota: { ram, caps: ROOT_CAPS },
       summary: values.summary ?? false,
@@ -138,9 +156,29 @@ async function checkOrRun(line: CommandLine, output: Output, launcher: Launcher)
     output.say(`${file}: ${sound.config.starts.length} start nodes, no errors`);
     return 0;
   }
+  const elsewhere = needsCluster(sound.config);
+  if (elsewhere !== undefined && !line.onBus) {
+    output.say(
+      `${file}: "${elsewhere}" is to run on another machine: --bus and --cluster say of which cluster`,
+    );
+    await platform.destroy();
+    return USAGE_EXIT_CODE;
+  }
+  const head = line.onBus && new Head(platform, line.onBus, quota, output);
   const summary = line.summary || sound.config.summary;
   const dev = line.command === 'dev';
-  const parts = { platform, checked: sound, quota, summary, launcher, logs, file, dev, name: line.system };
+  const parts = {
+    platform,
+    checked: sound,
+    quota,
+    summary,
+    launcher,
+    logs,
+    file,
+    dev,
+    name: line.system,
+    head,
+  };
   return runSystem(parts, output);
 }
 
@@ -187,9 +225,21 @@ async function perform(args: readonly string[], output: Output, launcher: Launch
     const { bus } = await import('./bus/main.ts');
     return bus(others, output);
   }
+  if (first === 'node') {
+    const { node } = await import('./cluster/node-command.ts');
+    return node(others, output, launcher);
+  }
+  if (first === 'attach') {
+    const { attach } = await import('./cluster/attach-command.ts');
+    return attach(others, output, launcher);
+  }
   if (first === 'image') {
     const { image } = await import('./image/main.ts');
     return image(others, output);
+  }
+  if (first === 'fs') {
+    const { fs } = await import('./fs/main.ts');
+    return fs(others, output);
   }
   if (first === 'sim') {
     // The simulator's modules are loaded for this command only.

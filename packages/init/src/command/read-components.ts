@@ -7,6 +7,7 @@ import { ConfigError, didYouMean, type Position } from '@ginit/core/config';
 import { type ManifestAnswer, ManifestReader, type ResolvedBinary } from '@ginit/core/supervisor';
 import { binariesOf, type ManifestFacts, manifestFactsFromData, startsOf } from '../check/index.ts';
 import {
+  ATTACHED,
   type Allowance,
   type ConfigWarning,
   hasOwnProcess,
@@ -52,9 +53,12 @@ export interface ComponentUse {
 /** Lists every place in the config, and in the configs of nested inits, that names a component. */
 export function componentUses(config: InitConfig): readonly ComponentUse[] {
   const starts = startsOf(config);
-  const uses = starts.map(({ path, start }) => ({
+  // The code of a component that is attached is elsewhere.
+  const here = starts.filter(({ start }) => start.binary.name !== ATTACHED);
+  const uses = here.map(({ path, start }) => ({
     path,
-    ...start.binary,
+    name: start.binary.name,
+    position: start.binary.position,
     granted: start.host.length > 0,
     trustedFreely: isTrustedFreely(start),
     allowances: start.allowances,

@@ -1,6 +1,13 @@
 /** Runs a system from its checked config to its end, and turns that into an exit code. */
 import { realpathSync } from 'node:fs';
-import { NodePlatform, ROOT_LABEL, Supervisor, type SystemEnd } from '@ginit/core/supervisor';
+import {
+  type ClusterPlatform,
+  type NodeStanding,
+  NodePlatform,
+  ROOT_LABEL,
+  Supervisor,
+  type SystemEnd,
+} from '@ginit/core/supervisor';
 import type { InitConfig, Quota } from '../model/index.ts';
 import { initBinary } from './binaries.ts';
 import { type CheckedConfig, readCheckedConfig } from './checked-config.ts';
@@ -33,12 +40,28 @@ export interface RunOptions {
   readonly dev: boolean;
   /** The name that the command line gives to the system. */
   readonly name: string | undefined;
+  /** The cluster that it is the head of. */
+  readonly head: ClusterHead | undefined;
+}
+
+/** A cluster, as far as the system that it belongs to is concerned. */
+export interface ClusterHead {
+  readonly platform: ClusterPlatform;
+  /** Calls `handler` when this machine cannot be on the bus any more. */
+  onFailed(handler: () => void): void;
+  /** Lets those in that this config lets attach components. */
+  goBy(config: InitConfig): void;
+  /** Leaves the bus. */
+  close(): Promise<void>;
 }
 
 /** Runs the system; settles with the exit code when everything of it is gone. */
 export async function runSystem(options: RunOptions, output: Output): Promise<number> {
   const { platform, checked, file, quota, logs } = options;
-  const supervisor = new Supervisor(platform, {
+  const { head } = options;
+  head?.onFailed(() => supervisor.end({ kind: 'exit', code: CRASH_EXIT_CODE }));
+  head?.goBy(checked.config);
+  const supervisor: Supervisor = new Supervisor(head?.platform ?? platform, {
     binary: initBinary(checked.imports),
     ...systemConfigOf(checked),
     quota,
@@ -55,11 +78,13 @@ export async function runSystem(options: RunOptions, output: Output): Promise<nu
   let inForce: Pick<LiveConfig, 'applied'> = { applied: checked };
   const checkOther = (other: string): Promise<CheckedConfig> =>
     readCheckedConfig(other, quota, undefined, undefined, inForce.applied);
-  const handlers = controlRequests({ supervisor, logs, check: checkOther });
+  const nodes = head && ((): readonly NodeStanding[] => head.platform.nodes);
+  const handlers = controlRequests({ supervisor, logs, check: checkOther, nodes });
   const door = await openControlDoor(realpathSync(file), options.name, handlers);
   if ('refused' in door) {
     output.say(door.refused);
     await platform.destroy();
+    await head?.close();
     return REFUSED_EXIT_CODE;
   }
   if ('lack' in door) output.say(`warning: ginit ps and its like will not find this system: ${door.lack}`);
@@ -68,7 +93,11 @@ export async function runSystem(options: RunOptions, output: Output): Promise<nu
     readCheckedConfig(file, quota, undefined, source, before);
   const manager = serviceManager(supervisor, output);
   const reloading = (is: boolean): void => manager?.reloading(is);
-  const live = new LiveConfig({ reloading, file, check, supervisor, output, code: options.dev }, checked);
+  const applied = ({ config }: FreeOfErrors): void => head?.goBy(config);
+  const live = new LiveConfig(
+    { applied, reloading, file, check, supervisor, output, code: options.dev },
+    checked,
+  );
   inForce = live;
   const reload = (): void => void live.reload();
   const unlisten = endFromOutside(supervisor, output, options.launcher, { terminal: new Terminal(), reload });
@@ -78,6 +107,7 @@ export async function runSystem(options: RunOptions, output: Output): Promise<nu
   if (options.summary) for (const line of formatSummary(await supervisor.summary())) output.say(line);
   await supervisor.stop(longestBoundMs(live.applied.config));
   await platform.destroy();
+  await head?.close();
   unlisten();
   control?.close();
   manager?.close();

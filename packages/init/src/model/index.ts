@@ -4,6 +4,7 @@ export { directoryOf } from './directory.ts';
 export { rulesOf, STATE_LABEL } from './init-config.ts';
 export { isHolder } from './holder-name.ts';
 export { heldBy, type HeldChildren, nestedConfigOf } from './holder.ts';
+export { ATTACHED, isNodeLabel, isNodeName } from './place.ts';
 export { requestingChild } from './requesting-child.ts';
 export { PRESERVE_DEFAULT } from './quota.ts';
 export {
@@ -16,6 +17,7 @@ export {
   startCost,
 } from './start-cost.ts';
 export { type InitConfigReading, readInitConfig } from './read.ts';
-export { INIT_SCHEMA } from './schema.ts';
+export { readHostGrants } from './host.ts';
+export { HOST_SCHEMA, INIT_SCHEMA } from './schema.ts';
 export { readSequenceConfig, SEQUENCE_SCHEMA, type SequenceOptions } from './sequence.ts';
 export { type ConfigWarning, formatWarning } from '../warning.ts';

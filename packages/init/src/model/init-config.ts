@@ -1,7 +1,7 @@
 import type { PolicyConfig, PolicySelection } from '@ginit/core';
 import type { ConfigNode, Position } from '@ginit/core/config';
 import type { HostGrantFact } from '@ginit/core/host';
-import type { JailDemand } from '@ginit/core/system';
+import type { JailDemand, PlaceDemand } from '@ginit/core/system';
 import type { RouteRule } from '../routing/rule.ts';
 
 /*
@@ -91,7 +91,11 @@ export interface StartNode {
    */
   readonly confines: boolean;
   readonly domain: string | undefined;
-  readonly node: string | undefined;
+  /**
+   * Which machine of the cluster it runs on, or who attaches it; missing for the machine of who
+   * starts it.
+   */
+  readonly place: PlaceDemand | undefined;
   readonly ramLimit: number | undefined;
   /** Whether it is handed new sessions in the place of those that lose their servers. */
   readonly reattach: boolean;

@@ -9,7 +9,6 @@ import {
 import { withoutAliases } from '../routing/aliases.ts';
 import { parseRoute } from '../routing/parse.ts';
 import type { Alias, InitConfig, NamedPlace, ReportOptions, StartNode } from './init-config.ts';
-import { notYetWarnings } from './not-yet.ts';
 import { readForwardedServices } from './forwarded.ts';
 import { readPreserve } from './quota.ts';
 import { type Findings, missing, servicesOf } from './reading.ts';
@@ -43,7 +42,7 @@ export function readInitConfig(node: ConfigNode): InitConfigReading {
     const { config } = inspectConfig(nothing, INIT_SCHEMA);
     return { config: readTop(config, { errors: [], warnings: [] }), errors, warnings: [] };
   }
-  const findings: Findings = { errors, warnings: notYetWarnings(node) };
+  const findings: Findings = { errors, warnings: [] };
   const config = readTop(reading.config, findings);
   checkNames(config, findings);
   return {

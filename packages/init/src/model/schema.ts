@@ -5,7 +5,7 @@ import { DEFAULT_ROUTE_SCHEMA, ROUTE_SCHEMA } from '../routing/schema.ts';
 /*
  * The schema of init's own configuration: that of today's Genode, with the old spelling of quotas
  * (`<resource>`), and with the additions of ginit to `<start>`. Everything that Genode's init knows
- * is accepted here; `not-yet.ts` lists the parts that this version does not act on.
+ * is accepted here.
  */
 
 const SERVICE_NAME = { name: attribute.name('Name of the service', { required: true }) };
@@ -29,51 +29,56 @@ const CHILD_STEP_BOUNDS = {
   step_ceiling_ms: attribute.integer(STEP_CEILING, { ...STEP_CEILING_RANGE, otherwise: 'that of <config>' }),
 };
 
-const HOST_SCHEMA = element('host', 'What of the host the component may use; only drivers ask for it', {
-  max: 1,
-  attributes: {
-    depth: attribute.integer('Operations on it that run at a time, in a process of its own', {
-      otherwise: `${HOST_DEPTH_DEFAULT}`,
-      min: 1,
-      max: LIMITS.hostDepth,
-    }),
+/** The schema of a `<host>`. */
+export const HOST_SCHEMA = element(
+  'host',
+  'What of the host the component may use; only drivers ask for it',
+  {
+    max: 1,
+    attributes: {
+      depth: attribute.integer('Operations on it that run at a time, in a process of its own', {
+        otherwise: `${HOST_DEPTH_DEFAULT}`,
+        min: 1,
+        max: LIMITS.hostDepth,
+      }),
+    },
+    children: [
+      element('file', 'A file', {
+        attributes: {
+          path: attribute.text('Relative to the config file', { required: true }),
+          access: attribute.oneOf('Read only, or read and write', ['ro', 'rw'], { fallback: 'ro' }),
+        },
+      }),
+      element('directory', 'A directory with all that is in it', {
+        attributes: {
+          path: attribute.text('Relative to the config file', { required: true }),
+          access: attribute.oneOf('Read only, or read and write', ['ro', 'rw'], { fallback: 'ro' }),
+        },
+      }),
+      element('tcp', 'One address to listen on or to connect to', {
+        attributes: {
+          listen: attribute.text('ADDRESS:PORT to accept connections on'),
+          connect: attribute.text('HOST:PORT to connect to'),
+        },
+      }),
+      element('unix', 'A socket in the file system, to listen on or to connect to', {
+        attributes: {
+          listen: attribute.text('Path to accept connections at'),
+          connect: attribute.text('Path to connect to'),
+        },
+      }),
+      element('program', 'A program to run, with any arguments', {
+        attributes: { path: attribute.text('Relative to the config file', { required: true }) },
+      }),
+      element('device', 'A device file', {
+        attributes: {
+          path: attribute.text('Such as /dev/kvm', { required: true }),
+          access: attribute.oneOf('Read only, or read and write', ['ro', 'rw'], { fallback: 'rw' }),
+        },
+      }),
+    ],
   },
-  children: [
-    element('file', 'A file', {
-      attributes: {
-        path: attribute.text('Relative to the config file', { required: true }),
-        access: attribute.oneOf('Read only, or read and write', ['ro', 'rw'], { fallback: 'ro' }),
-      },
-    }),
-    element('directory', 'A directory with all that is in it', {
-      attributes: {
-        path: attribute.text('Relative to the config file', { required: true }),
-        access: attribute.oneOf('Read only, or read and write', ['ro', 'rw'], { fallback: 'ro' }),
-      },
-    }),
-    element('tcp', 'One address to listen on or to connect to', {
-      attributes: {
-        listen: attribute.text('ADDRESS:PORT to accept connections on'),
-        connect: attribute.text('HOST:PORT to connect to'),
-      },
-    }),
-    element('unix', 'A socket in the file system, to listen on or to connect to', {
-      attributes: {
-        listen: attribute.text('Path to accept connections at'),
-        connect: attribute.text('Path to connect to'),
-      },
-    }),
-    element('program', 'A program to run, with any arguments', {
-      attributes: { path: attribute.text('Relative to the config file', { required: true }) },
-    }),
-    element('device', 'A device file', {
-      attributes: {
-        path: attribute.text('Such as /dev/kvm', { required: true }),
-        access: attribute.oneOf('Read only, or read and write', ['ro', 'rw'], { fallback: 'rw' }),
-      },
-    }),
-  ],
-});
+);
 
 /** The schema of a `<start>`. */
 export const START_SCHEMA = element('start', 'A child', {
@@ -99,7 +104,9 @@ export const START_SCHEMA = element('start', 'A child', {
       otherwise: 'that of <config>, else jailed if the host can do that',
     }),
     domain: attribute.text('The domain process of a child with isolation="thread"', { otherwise: 'main' }),
-    node: attribute.text('The machine of the cluster to run on'),
+    node: attribute.text('The node of the cluster to run on, or "any" for one that has room', {
+      otherwise: 'the machine of who starts it',
+    }),
     reattach: attribute.boolean(
       'The child is handed new sessions in the place of those that lose their servers, if it can take them',
       { fallback: false },
@@ -116,6 +123,13 @@ export const START_SCHEMA = element('start', 'A child', {
       attributes: {
         name: attribute.text('Short name, path or package', { required: true }),
       },
+      max: 1,
+    }),
+    element('node', 'A label that the node must have; the child runs on any node that has all of them', {
+      attributes: { label: attribute.text('Such as gpu, or zone=eu', { required: true }) },
+    }),
+    element('attach', 'The child is attached from another machine, with the code that is there', {
+      attributes: { key: attribute.text('The public key of who attaches it', { required: true }) },
       max: 1,
     }),
     element('resource', 'A quota in the old spelling', {

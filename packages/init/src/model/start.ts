@@ -15,6 +15,7 @@ import type {
 } from './init-config.ts';
 import { isHolder } from './holder-name.ts';
 import { hasOwnProcess, isDriver, type Placed } from './start-cost.ts';
+import { ATTACHED, isElsewhere, readPlace } from './place.ts';
 import { readQuota } from './quota.ts';
 import { type Findings, servicesOf } from './reading.ts';
 import type { StartReading } from './schema.ts';
@@ -58,8 +59,10 @@ export function readStart(
   }
   const { route } = parts;
   const host = readHostGrants(parts.host, findings);
-  const binary = readBinary(start, name, findings);
-  const isolation = start.isolation === 'jail' ? 'process' : start.isolation;
+  const binary = parts.attach ? attachedBinary(start, findings) : readBinary(start, name, findings);
+  // On another machine each component has a process of its own.
+  const elsewhere = isElsewhere(start);
+  const isolation = start.isolation === 'jail' || elsewhere ? 'process' : start.isolation;
   const domain = readDomain(start, findings);
   const placed = { isolation, domain, host, binary };
   const jail = readJail(start, placed, around, findings);
@@ -76,7 +79,7 @@ export function readStart(
     confines:
       start.isolation === 'jail' || (!isHolder(binary.name) && hasOwnProcess(placed) && jail !== 'no'),
     domain,
-    node: start.node,
+    place: readPlace(start, host, findings),
     ramLimit: start.ram_limit,
     reattach: start.reattach,
     replaceReady: readReplace(start, host, findings),
@@ -107,6 +110,12 @@ function readBinary(start: StartReading, startName: string, findings: Findings):
   const { name, $node } = binary;
   if (name === '') findings.errors.push($node.errorAt('attribute "name" of <binary> is empty', 'name'));
   return { name, position: $node.positionOf('name') };
+}
+
+/** The code of a child that is attached is where it is attached from. */
+function attachedBinary({ $children: { binary }, $node }: StartReading, findings: Findings): NamedPlace {
+  if (binary) findings.errors.push(binary.$node.errorAt('<binary> contradicts the <attach> beside it'));
+  return { name: ATTACHED, position: $node.position };
 }
 
 /** Two instances run side by side for a while, and must not want the same for themselves. */

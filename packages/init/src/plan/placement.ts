@@ -14,8 +14,8 @@ export function whyPlacedAnew(before: StartNode, after: StartNode): string | und
   return undefined;
 }
 
-function placeOf({ isolation, jail, confines, domain, node }: StartNode): string {
-  return JSON.stringify([isolation, jail, confines, domain, node]);
+function placeOf({ isolation, jail, confines, domain, place }: StartNode): string {
+  return JSON.stringify([isolation, jail, confines, domain, place]);
 }
 
 function grantsOf({ host, hostDepth }: StartNode): string {

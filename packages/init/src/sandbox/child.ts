@@ -289,7 +289,7 @@ export class Child {
     pd: Capability<typeof Pd>,
     binary: Capability<typeof Rom>,
   ): Promise<void> {
-    const { jail, domain, heap, hostDepth } = this.#born;
+    const { jail, domain, heap, hostDepth, place } = this.#born;
     const grants = await takeGrants(this.#host.env, this.#born);
     const starting = cpu.start({
       pd,
@@ -301,10 +301,10 @@ export class Child {
       hostDepth,
       grants,
       jail,
+      place,
     });
     const released = (): void => grants.forEach((grant) => grant[Symbol.dispose]());
-    starting.then(released, released);
-    const thread = await starting;
+    const thread = await starting.finally(released);
     if (this.#ended) return thread[Symbol.dispose]();
     this.#thread = thread;
     await thread.setHandler(this.#host.env.signal(() => this.#threadChanged(thread)));

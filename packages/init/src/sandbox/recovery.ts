@@ -24,7 +24,7 @@ export interface RecoveryHost {
 }
 
 /** How a child crashed, and whether by its own doing. */
-type Crash = Pick<ThreadState, 'reason' | 'culprit'>;
+type Crash = Pick<ThreadState, 'reason' | 'culprit' | 'nodeLost'>;
 
 /** The recovery of the children of one sandbox. */
 export class Recovery {
@@ -38,7 +38,8 @@ export class Recovery {
   async recover(child: Child, crash: Crash, how: HowItEnds): Promise<void> {
     const { name } = child;
     const why = crash.reason ?? 'it has ended';
-    const successor = child.start.restart && new Successor(name);
+    const again = child.start.restart !== undefined || crash.nodeLost === true;
+    const successor = again ? new Successor(name) : undefined;
     child.over = { how: 'crashed', why, undecided: successor };
     if (how === 'stopped') await child.stop();
     const ended = this.#host.end(child, how);
@@ -51,12 +52,18 @@ export class Recovery {
     const isCurrent = current === child;
     const next = isCurrent && granted ? this.#host.make(child.start, child) : undefined;
     successor?.decide((next ?? (isCurrent ? undefined : current))?.server);
-    if (next && record) await this.#startAgain(next, record);
+    if (next && crash.nodeLost === true) await this.#host.launch(next, 0);
+    else if (next && record) await this.#startAgain(next, record);
     else if (isCurrent) await this.#staysDown(child, why);
     await ended;
   }
 
-  async #grants(record: RestartRecord | undefined, { culprit = true }: Crash): Promise<boolean> {
+  /** A child whose node is lost is started again in any case: the new one waits for a node. */
+  async #grants(
+    record: RestartRecord | undefined,
+    { culprit = true, nodeLost = false }: Crash,
+  ): Promise<boolean> {
+    if (nodeLost) return true;
     return record?.budget !== undefined && record.grant(culprit, await this.#host.env.timer.elapsedUs());
   }
 

@@ -3,7 +3,7 @@ import { type Env, Rom, RomClient, RpcError } from '@ginit/core';
 import { attribute, type ConfigNode, type ConfigOf, element, enclosing } from '@ginit/core/config';
 import { FILE_SYSTEM_POLICY_ELEMENTS, type FileSystemBackend, NAME_BYTES_MAX } from '@ginit/core/file_system';
 import { inlineText } from '../lib/inline-text.ts';
-import type { RamNode } from './ram-node.ts';
+import { FsError, type Vnode } from '@ginit/rumpfs/tmpfs-server';
 
 const NAME = { name: attribute.text('Name in the directory', { required: true }) };
 
@@ -50,32 +50,39 @@ export type ContentEnv = Pick<Env, 'connect' | 'close' | 'config'>;
  * Makes the files that the config lists. Throws a `ConfigError` at the element that cannot be: a
  * name that is none or is there already, a module that is absent, or no space.
  */
-export async function fillWithContent(env: ContentEnv, fs: FileSystemBackend<RamNode>): Promise<void> {
+export async function fillWithContent(env: ContentEnv, fs: FileSystemBackend<Vnode>): Promise<void> {
   const { content } = env.config.read(RAM_FS_CONFIG).$children;
   if (content) await fillDirectory(env, fs, fs.root, content.$content);
 }
 
 async function fillDirectory(
   env: ContentEnv,
-  fs: FileSystemBackend<RamNode>,
-  directory: RamNode,
+  fs: FileSystemBackend<Vnode>,
+  directory: Vnode,
   items: Content,
 ): Promise<void> {
   for (const item of items) {
     try {
       await fs.release(await make(env, fs, directory, item));
     } catch (error) {
-      throw error instanceof RpcError ? item.$node.errorAt(`<${item.$type}>: ${error.message}`) : error;
+      const reason = reasonOf(fs, error);
+      throw reason === undefined ? error : item.$node.errorAt(`<${item.$type}>: ${reason}`);
     }
   }
 }
 
+/** Why a file could not be made; undefined for a mistake of ours. */
+function reasonOf(fs: FileSystemBackend<Vnode>, error: unknown): string | undefined {
+  if (error instanceof FsError) return `${fs.errorCode(error) ?? error.code}: ${error.message}`;
+  return error instanceof RpcError ? error.message : undefined;
+}
+
 async function make(
   env: ContentEnv,
-  fs: FileSystemBackend<RamNode>,
-  directory: RamNode,
+  fs: FileSystemBackend<Vnode>,
+  directory: Vnode,
   item: Item,
-): Promise<RamNode> {
+): Promise<Vnode> {
   switch (item.$type) {
     case 'inline':
       return makeFile(fs, directory, item.name, new TextEncoder().encode(inlineText(item.$node)), item.$node);
@@ -92,12 +99,12 @@ async function make(
 }
 
 async function makeFile(
-  fs: FileSystemBackend<RamNode>,
-  directory: RamNode,
+  fs: FileSystemBackend<Vnode>,
+  directory: Vnode,
   name: string,
   content: Uint8Array,
   node: ConfigNode,
-): Promise<RamNode> {
+): Promise<Vnode> {
   const file = await fs.createFile(directory, checkedName(name, node));
   if (content.length > 0 && (await fs.write(file, 0, content)) < content.length) {
     throw new RpcError('No_space', 'the RAM quota is used up');

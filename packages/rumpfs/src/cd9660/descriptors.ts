@@ -83,7 +83,7 @@ function descriptorOf(bytes: Uint8Array): Descriptor | undefined {
   if (kind === undefined) return undefined;
   const blockBytes = view.getUint16(128, true);
   if (![512, 1024, 2048].includes(blockBytes))
-    throw new FsError('Corrupt', `cd9660: blocks of ${blockBytes} bytes`);
+    throw new FsError('Corrupt', `cd9660: volume descriptor: blocks of ${blockBytes} bytes`);
   const label = kind === 'joliet' ? bigEndianText(bytes.subarray(40, 72)) : latin(bytes, 40, 32);
   return {
     kind,

@@ -19,6 +19,12 @@ export interface CheckReport {
   readonly directories: number;
 }
 
+/** The result of a repair: what was found at first, and what is left. */
+export interface RepairReport {
+  readonly before: CheckReport;
+  readonly after: CheckReport;
+}
+
 /** The most findings that a report has: an image may be wrong everywhere. */
 export const FINDINGS_MAX = 1000;
 

@@ -137,7 +137,7 @@ export class MountBackend implements FileSystemBackend<Vnode> {
     return this.#mount.sync();
   }
 
-  space(): FileSystemSpace {
+  space(): FileSystemSpace | Promise<FileSystemSpace> {
     const { blockSizeBytes, blocks, blocksFree, nodes, nodesFree } = this.#mount.statistics();
     return {
       totalBytes: blocks * blockSizeBytes,

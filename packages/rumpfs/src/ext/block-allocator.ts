@@ -23,10 +23,13 @@ const RESERVED_BYTES_MAX = 1024 * 1024;
  */
 const RECLAIMS_MAX = 4;
 
-/** The requirements of one search for blocks in a group. */
+/**
+ * The requirements of one search for blocks in a group. All numbers are of clusters, for each of
+ * which a bitmap has a bit: without bigalloc a cluster is a block.
+ */
 interface Wish {
   readonly owner: Inode;
-  /** The number of blocks to take from the run that is found. */
+  /** The number of clusters to take from the run that is found. */
   readonly take: number;
   /** The wanted length of the run. */
   readonly count: number;
@@ -49,6 +52,7 @@ export class BlockAllocator {
 
   /**
    * Takes up to `count` adjacent blocks for `owner`, as near behind `goal` as can be, into `run`.
+   * With bigalloc they begin with a cluster, and whole clusters are taken.
    * `grow` says that the file is growing at its end: then a place with more room is looked for, and
    * the blocks that follow are kept for the file, twice as many each time. Where all free blocks
    * were freed just now, waits until that is durable. Rejects with `NoSpace`.
@@ -63,28 +67,34 @@ export class BlockAllocator {
   }
 
   async #find(owner: Inode, goal: number, count: number, grow: boolean, run: Run): Promise<boolean> {
+    const { clusterBlocks } = this.#volume.superblock;
     const kept = goal >= owner.reservedFirst && goal < owner.reservedEnd;
-    const extra = grow && !kept ? this.#nextWindow(owner) : 0;
-    const wish = { owner, take: count, count: count + extra, respectReservations: true };
-    const found =
+    const extra = grow && !kept ? Math.ceil(this.#nextWindow(owner) / clusterBlocks) : 0;
+    const take = Math.ceil(count / clusterBlocks);
+    const wish = { owner, take, count: take + extra, respectReservations: true };
+    const searched =
       (await this.#search(goal, NEARBY_GROUPS, { ...wish, least: Math.min(wish.count, GOOD_RUN) }, run)) ||
       (await this.#search(goal, Infinity, { ...wish, least: 1 }, run)) ||
       (await this.#search(goal, Infinity, { ...wish, least: 1, respectReservations: false }, run));
-    if (!found) return false;
-    const end = run.block + Math.min(run.count, count);
+    if (!searched) return false;
+    const found = run.count * clusterBlocks;
+    const end = run.block + Math.min(found, take * clusterBlocks);
     if (kept && end > owner.reservedFirst && end <= owner.reservedEnd) owner.reservedFirst = end;
-    else if (extra > 0) this.reservations.reserve(owner, end, run.block + run.count - end);
-    run.count = Math.min(run.count, count);
+    else if (extra > 0) this.reservations.reserve(owner, end, run.block + found - end);
+    run.count = Math.min(found, count);
     return true;
   }
 
   /**
-   * Gives back adjacent blocks. They are not used again before that is durable; nothing in the
-   * cache may lead to them any more. Rejects with `Corrupt` when some of them are free already or
-   * cannot belong to a file.
+   * Gives back adjacent blocks, with bigalloc the whole clusters in which they lie. They are not
+   * used again before that is durable; nothing in the cache may lead to them any more. Rejects with
+   * `Corrupt` when some of them are free already or cannot belong to a file.
    */
-  async free(first: number, count: number, owner: string): Promise<void> {
-    const { cache, frees, groups } = this.#volume;
+  async free(firstBlock: number, blockCount: number, owner: string): Promise<void> {
+    const { cache, frees, groups, superblock } = this.#volume;
+    const { clusterBlocks, firstDataBlock } = superblock;
+    const first = firstBlock - ((firstBlock - firstDataBlock) % clusterBlocks);
+    const count = Math.ceil((firstBlock + blockCount - first) / clusterBlocks) * clusterBlocks;
     for (let block = first; block < first + count; ) {
       this.#volume.requireFileBlocks(block, 1, owner);
       const group = groups.groupOf(block);
@@ -94,12 +104,13 @@ export class BlockAllocator {
       const bitmap = at(groups.blockBitmap, group);
       const buffer = cache.peek(bitmap) ?? (await cache.read(bitmap));
       readyBitmap(this.#volume, 'block', group, buffer);
-      if (!allSet(buffer.view, block - start, length)) {
+      const [bit, bits] = [(block - start) / clusterBlocks, Math.ceil(length / clusterBlocks)];
+      if (!allSet(buffer.view, bit, bits)) {
         throw this.#volume.corrupt(`${owner}: block ${block} or one behind it is freed but not in use`);
       }
-      changeBitmap(this.#volume, buffer, block - start, length, false);
-      groups.countBlocks(group, length);
-      frees.add(group, block - start, length);
+      changeBitmap(this.#volume, buffer, bit, bits, false);
+      groups.countBlocks(group, bits);
+      frees.add(group, bit, bits);
       this.#volume.journalling?.journal.freed(block, length);
       for (let freed = block; freed < block + length; freed += 1) cache.forget(freed);
       block += length;
@@ -118,17 +129,20 @@ export class BlockAllocator {
       const bitmap = at(groups.blockBitmap, group);
       const buffer = cache.peek(bitmap) ?? (await cache.read(bitmap));
       readyBitmap(this.#volume, 'block', group, buffer);
-      const from = step === 0 && valid ? goal - groups.firstBlockOf(group) : 0;
-      const inGroup = groups.blocksIn(group);
+      const { clusterBlocks } = superblock;
+      const start = groups.firstBlockOf(group);
+      const from = step === 0 && valid ? Math.floor((goal - start) / clusterBlocks) : 0;
+      // A cluster that is cut off by the end is nobody's.
+      const inGroup = Math.floor(groups.blocksIn(group) / clusterBlocks);
       const found =
         this.#longestRun(buffer.view, group, from, inGroup, wish, run) ||
         (from > 0 && this.#longestRun(buffer.view, group, 0, from, wish, run));
       if (!found) continue;
-      if (groups.zones.touch(run.block, run.count)) {
+      if (groups.zones.touch(run.block, run.count * clusterBlocks)) {
         throw this.#volume.corrupt(`group ${group}: its block bitmap has structures of the group as free`);
       }
       const taken = Math.min(run.count, wish.take);
-      changeBitmap(this.#volume, buffer, run.block - groups.firstBlockOf(group), taken, true);
+      changeBitmap(this.#volume, buffer, (run.block - start) / clusterBlocks, taken, true);
       groups.countBlocks(group, -taken);
       cache.dataFirst();
       run.fresh = true;
@@ -142,14 +156,16 @@ export class BlockAllocator {
    * runs compared.
    */
   #longestRun(view: DataView, group: number, from: number, end: number, wish: Wish, run: Run): boolean {
-    const { frees, groups } = this.#volume;
+    const { frees, groups, superblock } = this.#volume;
+    const { clusterBlocks } = superblock;
     const start = groups.firstBlockOf(group);
     run.count = 0;
     let bit = from;
     for (let compared = 0; compared < RUNS_COMPARED || run.count < wish.least; compared += 1) {
       bit = frees.nextUsable(view, group, bit, end);
       if (wish.respectReservations) {
-        const free = this.reservations.skip(wish.owner, start + bit) - start;
+        const reserved = this.reservations.skip(wish.owner, start + bit * clusterBlocks) - start;
+        const free = Math.ceil(reserved / clusterBlocks);
         if (free !== bit) {
           bit = free;
           if (bit >= end) break;
@@ -158,11 +174,13 @@ export class BlockAllocator {
       }
       if (bit >= end) break;
       let stop = Math.min(end, bit + wish.count);
-      if (wish.respectReservations)
-        stop = this.reservations.limit(wish.owner, start + bit, start + stop) - start;
+      if (wish.respectReservations) {
+        const [first, last] = [start + bit * clusterBlocks, start + stop * clusterBlocks];
+        stop = Math.floor((this.reservations.limit(wish.owner, first, last) - start) / clusterBlocks);
+      }
       stop = frees.nextUnusable(view, group, bit, stop);
       if (stop - bit > run.count) {
-        run.block = start + bit;
+        run.block = start + bit * clusterBlocks;
         run.count = stop - bit;
       }
       if (run.count === wish.count) break;

@@ -1,6 +1,8 @@
+import { FsError } from '../errors.ts';
 import type { BlockAllocator } from './block-allocator.ts';
 import { branchOf, DIRECT_POINTERS, mapRun, tryMap } from './block-map.ts';
 import { Run } from './run.ts';
+import { type Fill, fillClusters } from './cluster-grow.ts';
 import { linkRun, markWritten } from './extent-grow.ts';
 import { EXTENT_BLOCKS_MAX } from './extent-node.ts';
 import type { Inode } from './inode.ts';
@@ -14,9 +16,6 @@ interface PointerPlace {
   /** The number of pointers from this one to the end of the holder. */
   readonly left: number;
 }
-
-/** Puts the contents of a run into it. */
-export type Fill = (run: Run) => Promise<void>;
 
 /**
  * The run at `logical`, at most `countMax` blocks. A hole is filled with newly allocated blocks
@@ -43,6 +42,8 @@ export async function assignRun(
     await markWritten(volume, blocks, inode, logical, run);
   } else if (inode.hasExtents) {
     await fillHole(volume, blocks, inode, logical, run, fill);
+  } else if (volume.superblock.clusterBlocks > 1) {
+    throw new FsError('NotSupported', `${inode.name}: pointers to blocks, which cannot grow in clusters`);
   } else {
     const holeBlocks = run.count;
     const place = await ensurePlace(volume, blocks, inode, logical);
@@ -72,10 +73,15 @@ async function fillHole(
 ): Promise<void> {
   const count = Math.min(run.count, EXTENT_BLOCKS_MAX);
   const grow = logical * volume.blockSizeBytes >= inode.sizeBytes;
-  await blocks.allocate(inode, goalFor(volume, inode, logical), count, grow, run);
+  const goal = goalFor(volume, inode, logical);
+  if (volume.superblock.clusterBlocks > 1) {
+    await fillClusters({ volume, blocks, inode, goal, grow }, logical, count, run, fill);
+    return;
+  }
+  await blocks.allocate(inode, goal, count, grow, run);
   try {
     await fill(run);
-    await linkRun(volume, blocks, inode, logical, run);
+    await linkRun(volume, blocks, inode, logical, run, run.count);
   } catch (error) {
     await blocks.free(run.block, run.count, inode.name);
     throw error;
@@ -163,6 +169,8 @@ async function link(
     try {
       const buffer = volume.cache.peek(place.holder) ?? (await volume.cache.read(place.holder));
       volume.cache.markDirty(buffer, place.holder, 'structure');
+      // On a damaged device it may be something else as well, which is not what it was.
+      buffer.verifiedAs = 0;
       view = buffer.view;
     } catch (error) {
       await blocks.free(run.block, run.count, inode.name);

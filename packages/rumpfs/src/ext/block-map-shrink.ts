@@ -85,6 +85,7 @@ async function trimTree(cut: Cut, pointer: number, levels: number, keep: number)
   const children = takePointers(buffer.view, whole, volume.pointersPerBlock);
   const boundary = buffer.view.getUint32((whole - 1) * 4, true);
   volume.cache.markDirty(buffer, pointer, 'structure');
+  buffer.verifiedAs = 0;
   await freeChildren(cut, children, levels - 1);
   if (boundary !== 0 && keep % span !== 0) await trimTree(cut, boundary, levels - 1, keep % span);
 }

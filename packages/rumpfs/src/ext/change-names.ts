@@ -24,6 +24,7 @@ export async function linkInode(
   requireLinkLeft(directory.parts.volume, inode);
   requireMutable(inode);
   requireMutable(directory.inode, true);
+  await directory.directory.moveOut();
   const place = await directory.directory.makeRoom(name.bytes);
   await changeLinks(target, 1, nowMs);
   try {
@@ -46,6 +47,7 @@ export async function unlinkInode(
 ): Promise<void> {
   requireMutable(directory.inode);
   requireMutable(target.inode);
+  await directory.directory.moveOut();
   await removeName(directory, await placeOf(directory, name, target.inode), name, target.inode);
   await dropLinks(target, 1, inUse, nowMs);
   await touch(directory, nowMs);
@@ -62,6 +64,7 @@ export async function unlinkDirectory(
   requireMutable(directory.inode);
   requireMutable(target.inode);
   await requireEmpty(target, name);
+  await directory.directory.moveOut();
   await removeName(directory, await placeOf(directory, name, target.inode), name, target.inode);
   await dropLinks(target, target.inode.linkCount, inUse, nowMs);
   dropChildDirectory(directory.inode);
@@ -90,6 +93,9 @@ export async function renameInode(move: Move, nowMs: number): Promise<void> {
   requireMutable(to.inode, replaced === undefined);
   if (changesParent && replaced === undefined) requireRoomForDirectory(to.parts.volume, to.inode);
   if (replaced?.inode.type === 'directory') await requireEmpty(replaced, move.toName);
+  await from.directory.moveOut();
+  await to.directory.moveOut();
+  if (changesParent) await source.directory.moveOut();
   const place = await placeOf(from, move.fromName, source.inode);
   await enterNewName(move, nowMs);
   await removeName(from, place, move.fromName, source.inode);

@@ -29,6 +29,7 @@ export async function createInode(
 ): Promise<Inode> {
   const { volume, inodes } = directory.parts;
   requireMutable(directory.inode, true);
+  await directory.directory.moveOut();
   const place = await directory.directory.makeRoom(name.bytes);
   const inode = await inodes.allocate(directory.inode, type === 'directory');
   if (volume.superblock.has(INCOMPATIBLE_FEATURE.extents)) {

@@ -97,7 +97,8 @@ async function mendList(parts: Parts, nowMs: number): Promise<void> {
 }
 
 function hasBlocks(parts: Parts, inode: Inode): boolean {
-  const { type } = inode;
+  const { type, hasInlineData } = inode;
+  if (hasInlineData) return false;
   if (type === 'symlink') return !isShortSymlink(parts.volume, inode);
   return type === 'file' || type === 'directory';
 }

@@ -19,6 +19,7 @@ import {
 import { indexStart } from './hash-node.ts';
 import { HashTree } from './hash-tree.ts';
 import { findInline, inlineEntries, inlineTarget } from './inline-directory.ts';
+import { moveDirectoryOut } from './inline-removal.ts';
 import { type Inode, INODE_FLAG } from './inode.ts';
 import { storeInode } from './inode-table.ts';
 import { HASH_VERSIONS } from './name-hash.ts';
@@ -185,6 +186,12 @@ export class Directory {
     this.#markDirty(buffer, block, place.logical);
   }
 
+  /** Makes a directory that stands in its inode ready to be changed, if it does. */
+  moveOut(): Promise<void> | undefined {
+    if (this.#inode.inlineContent === undefined) return undefined;
+    return moveDirectoryOut(this.#volume, this.#parts.blocks, this.#inode);
+  }
+
   /** Fills the first block of a new directory. */
   async initialise(parentId: number): Promise<void> {
     const block = await this.#append();
@@ -307,6 +314,8 @@ export class Directory {
         ? (bytes: Uint8Array): void => sealIndex(this.#volume, this.#inode, bytes, start)
         : this.#seal;
     this.#volume.cache.markDirty(buffer, block, 'name', seal);
+    // On a damaged device it may be a node of extents as well, which has to be looked at again.
+    if (buffer.verifiedAs === VERIFIED.extents) buffer.verifiedAs = 0;
   }
 
   async #blockAt(logical: number): Promise<number> {

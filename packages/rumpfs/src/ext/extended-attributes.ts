@@ -33,7 +33,7 @@ export async function releaseAttributes(volume: Volume, blocks: BlockAllocator, 
   const block = inode.attributesBlock;
   if (block === 0) return;
   inode.attributesBlock = 0;
-  inode.sectors = Math.max(0, inode.sectors - volume.blockSizeBytes / 512);
+  inode.sectors = Math.max(0, inode.sectors - volume.clusterSectors);
   volume.requireFileBlocks(block, 1, inode.name);
   const buffer = volume.cache.peek(block) ?? (await volume.cache.read(block));
   if (buffer.view.getUint32(0, true) !== MAGIC_EXPECTED) {
@@ -43,6 +43,7 @@ export async function releaseAttributes(volume: Volume, blocks: BlockAllocator, 
   if (references > 1) {
     buffer.view.setUint32(REFERENCES_OFFSET, references - 1, true);
     volume.cache.markDirty(buffer, block, 'structure', (bytes) => sealAttributes(volume, block, bytes));
+    buffer.verifiedAs = 0;
   } else {
     await storeInode(volume, inode);
     await blocks.free(block, 1, inode.name);

@@ -5,13 +5,17 @@ import { type ExtentStep, spliceLeaf, type TreeChange } from './extent-tree.ts';
 import type { Inode } from './inode.ts';
 import type { Volume } from './volume.ts';
 
-/** Lets logical blocks from `logical` on, which were a hole, lead to the run. */
+/**
+ * Lets logical blocks from `logical` on, which were a hole, lead to the run, for which so many
+ * blocks were `taken`.
+ */
 export async function linkRun(
   volume: Volume,
   blocks: BlockAllocator,
   inode: Inode,
   logical: number,
   run: Run,
+  taken: number,
 ): Promise<void> {
   const change: TreeChange = { volume, blocks, inode, goal: run.block };
   const added: ExtentEntry = { logical, block: run.block, count: run.count, unwritten: false };
@@ -29,7 +33,7 @@ export async function linkRun(
       added: [whole],
     };
   });
-  inode.sectors += (run.count * volume.blockSizeBytes) / 512;
+  inode.sectors += (taken * volume.blockSizeBytes) / 512;
 }
 
 /** Marks allocated blocks as written: those of the run, from `logical` on. */

@@ -172,7 +172,13 @@ function checkNode(volume: Volume, inode: Inode, view: DataView, block: number):
     const length = leaf ? lengthAt(view, index) : 1;
     if (length === 0 || logical + length > 2 ** 32 || (index > 0 && logical < end))
       throw wrong(`entry ${index} has ${length} blocks from ${logical} on, behind ${end}`);
-    if (leaf) volume.requireFileBlocks(blockAt(view, index), length, inode.name);
+    if (leaf) {
+      const first = blockAt(view, index);
+      volume.requireFileBlocks(first, length, inode.name);
+      const { clusterBlocks, firstDataBlock } = volume.superblock;
+      if ((first - firstDataBlock - logical) % clusterBlocks !== 0)
+        throw wrong(`entry ${index} has block ${first} for ${logical}, at another place of a cluster`);
+    }
     end = logical + length;
   }
 }

@@ -1,4 +1,5 @@
 import type { BlockAllocator } from './block-allocator.ts';
+import { clusterStart } from './cluster-grow.ts';
 import { childAt, depthOf, entriesOf, type ExtentEntry, entryCount } from './extent-node.ts';
 import { descend, type ExtentStep, initialiseExtents, putEntries } from './extent-tree.ts';
 import type { Inode } from './inode.ts';
@@ -14,6 +15,8 @@ const EXTENTS_AT_A_TIME = 24;
 interface Freed {
   readonly first: number;
   readonly count: number;
+  /** The logical block that the first one was; undefined for nodes. */
+  readonly logical?: number;
 }
 
 /**
@@ -32,7 +35,7 @@ export async function freeExtentsFrom(
     const way = await descend(volume, inode, LAST_LOGICAL);
     const { freed, done } = cutLastLeaf(volume, inode, way, keep);
     if (freed.length > 0) await storeInode(volume, inode);
-    for (const { first, count } of freed) {
+    for (const { first, count } of await wholeClusters(volume, inode, freed)) {
       inode.sectors = Math.max(0, inode.sectors - (count * volume.blockSizeBytes) / 512);
       await blocks.free(first, count, inode.name);
     }
@@ -40,6 +43,35 @@ export async function freeExtentsFrom(
     await storeInode(volume, inode);
     if (way.length > 1) await volume.breath();
   }
+}
+
+/**
+ * The clusters in which blocks lie that the tree does not lead to any more, each of them once: all
+ * but those of which the file has another block. Without bigalloc a cluster is a block.
+ */
+async function wholeClusters(
+  volume: Volume,
+  inode: Inode,
+  freed: readonly Freed[],
+): Promise<readonly Freed[]> {
+  const { clusterBlocks } = volume.superblock;
+  if (clusterBlocks === 1) return freed;
+  const whole: Freed[] = [];
+  // The pieces of a leaf come in ascending order.
+  let done = -1;
+  for (const { first, count, logical } of freed) {
+    if (logical === undefined) {
+      whole.push({ first, count: clusterBlocks });
+      continue;
+    }
+    const start = logical - (logical % clusterBlocks);
+    const end = Math.ceil((logical + count) / clusterBlocks) * clusterBlocks;
+    const shared = start < done || (await clusterStart(volume, inode, start)) !== undefined;
+    const from = shared ? start + clusterBlocks : start;
+    if (from < end) whole.push({ first: first - logical + from, count: end - from });
+    done = end;
+  }
+  return whole;
 }
 
 /** Takes what is behind `keep` out of the last leaf, in one turn. */
@@ -60,7 +92,11 @@ function cutLastLeaf(
     const kept = Math.max(0, Math.min(entry.count, keep - entry.logical));
     if (kept > 0 || index < from) left.push({ ...entry, count: index < from ? entry.count : kept });
     if (index >= from && kept < entry.count)
-      freed.push({ first: entry.block + kept, count: entry.count - kept });
+      freed.push({
+        first: entry.block + kept,
+        count: entry.count - kept,
+        logical: entry.logical + kept,
+      });
   }
   const reached = entries.some(({ logical }, index) => index >= from && logical < keep);
   if (left.length > 0 || leaf.block === 0) {

@@ -125,14 +125,14 @@ export async function spliceLeaf(
     await giveBack(change, taken);
     throw error;
   }
-  inode.sectors += (taken.length * volume.blockSizeBytes) / 512;
+  inode.sectors += taken.length * volume.clusterSectors;
   apply(change, await descend(volume, inode, logical), plan, logical);
   for (const block of plan.replaced) await freeNode(change, block);
 }
 
 /** Frees the block of a node that nothing leads to any more. */
 export async function freeNode({ volume, blocks, inode }: TreeChange, block: number): Promise<void> {
-  inode.sectors = Math.max(0, inode.sectors - volume.blockSizeBytes / 512);
+  inode.sectors = Math.max(0, inode.sectors - volume.clusterSectors);
   await blocks.free(block, 1, inode.name);
 }
 

@@ -56,13 +56,8 @@ const INCOMPATIBLE_KNOWN = Object.values(INCOMPATIBLE_FEATURE)
   .filter((bit) => bit !== INCOMPATIBLE_FEATURE.journalDevice)
   .reduce((known, bit) => known | bit, 0);
 /** Incompatible features with which this implementation reads, but does not write. */
-const INCOMPATIBLE_READ_ONLY =
-  INCOMPATIBLE_FEATURE.multipleMount |
-  INCOMPATIBLE_FEATURE.attributesInInodes |
-  INCOMPATIBLE_FEATURE.inlineData;
-const READ_ONLY_WRITEABLE = Object.values(READ_ONLY_FEATURE)
-  .filter((bit) => bit !== READ_ONLY_FEATURE.bigAllocation)
-  .reduce((known, bit) => known | bit, 0);
+const INCOMPATIBLE_READ_ONLY = INCOMPATIBLE_FEATURE.multipleMount | INCOMPATIBLE_FEATURE.attributesInInodes;
+const READ_ONLY_WRITEABLE = Object.values(READ_ONLY_FEATURE).reduce((known, bit) => known | bit, 0);
 /** The features that ext2 and ext3 do not have. */
 const INCOMPATIBLE_OF_EXT4 = ~(
   INCOMPATIBLE_FEATURE.fileType |

@@ -6,6 +6,7 @@ import { mapRun } from './block-map.ts';
 import { Run } from './run.ts';
 import { assignRun } from './block-map-grow.ts';
 import { freeBlocksFrom } from './block-map-shrink.ts';
+import { moveFileOut } from './inline-removal.ts';
 import type { Inode } from './inode.ts';
 import { storeInode } from './inode-table.ts';
 import type { Volume } from './volume.ts';
@@ -24,6 +25,7 @@ export async function writeFile(
   nowMs: number,
 ): Promise<number> {
   if (from.length === 0) return 0;
+  await moveFileOut(volume, blocks, inode);
   volume.requireSize(inode, offset + from.length);
   if (offset > inode.sizeBytes) await clearTail(volume, inode, inode.sizeBytes);
   const requests: Promise<void>[] = [];
@@ -62,6 +64,7 @@ export async function truncateFile(
   sizeBytes: number,
   nowMs: number,
 ): Promise<void> {
+  await moveFileOut(volume, blocks, inode);
   volume.requireSize(inode, sizeBytes);
   await clearTail(volume, inode, Math.min(sizeBytes, inode.sizeBytes));
   const shrinks = sizeBytes < inode.sizeBytes;

@@ -10,7 +10,7 @@ import type { Volume } from './volume.ts';
  * chain of records to the end of the first sixty bytes, and another through the rest. It has
  * neither "." nor "..".
  */
-const FIRST_RECORD = 4;
+export const INLINE_RECORDS_OFFSET = 4;
 
 /** An entry of a directory in its inode. */
 export interface InlineEntry {
@@ -57,7 +57,7 @@ function walk(
   const record = new DirectoryRecord();
   const size = Math.min(inode.sizeBytes, bytes.length);
   for (const [from, end] of [
-    [FIRST_RECORD, Math.min(POINTERS_BYTES, size)],
+    [INLINE_RECORDS_OFFSET, Math.min(POINTERS_BYTES, size)],
     [POINTERS_BYTES, size],
   ] as const) {
     for (let offset = from; offset < end; offset += record.length) {

@@ -10,14 +10,18 @@ import { scanJournal } from '../jbd2/scan.ts';
 import type { MountOptions } from '../vnode/mount-options.ts';
 import { mapRun } from './block-map.ts';
 import { Run } from './run.ts';
+import { checkExtentRoot } from './extent-node.ts';
 import { featuresAgainstWriting, INCOMPATIBLE_FEATURE } from './features.ts';
 import { Groups } from './groups.ts';
+import { typeOfMode } from './inode.ts';
 import { readInode } from './inode-table.ts';
 import { Superblock, SUPERBLOCK_BYTES, SUPERBLOCK_OFFSET } from './superblock.ts';
 import { type Journalling, Volume } from './volume.ts';
 
 /** A journal needs copies of whole transactions, so these get a larger part of the memory. */
 export const COPIES_PART_JOURNALLED = 5;
+/** A journal has at most some ten million blocks, which no tool writes in so many pieces. */
+const RUNS_MAX = 1_000_000;
 /** The memory with which the journal is looked for. */
 const SEARCH_BUFFERS = 64;
 /** With fewer buffers an operation might not have room for what it changes. */
@@ -136,6 +140,11 @@ async function findJournal(hypercalls: Hypercalls, superblock: Superblock): Prom
   if (journalInode > superblock.inodesCount)
     throw new FsError('Corrupt', `${formatName}: superblock: inode ${journalInode} of the journal`);
   const inode = await readInode(volume, journalInode);
+  if (typeOfMode(inode.mode) !== 'file' || inode.hasInlineData)
+    throw volume.corrupt(`${inode.name}: the journal is no file with blocks`);
+  if (inode.hasExtents) checkExtentRoot(volume, inode);
+  if (inode.sizeBytes > superblock.blocksCount * blockSizeBytes)
+    throw volume.corrupt(`${inode.name}: a journal of ${inode.sizeBytes} bytes`);
   const blocks = Math.floor(inode.sizeBytes / blockSizeBytes);
   const runs: JournalRun[] = [];
   const run = new Run();
@@ -143,6 +152,7 @@ async function findJournal(hypercalls: Hypercalls, superblock: Superblock): Prom
     await mapRun(volume, inode, logical, blocks - logical, run);
     if (run.block === 0) throw volume.corrupt(`${inode.name}: the journal has a hole at block ${logical}`);
     runs.push({ logical, block: run.block, count: run.count });
+    if (runs.length > RUNS_MAX) throw volume.corrupt(`${inode.name}: the journal is in too many pieces`);
   }
   if (blocks === 0) throw volume.corrupt(`${inode.name}: the journal is empty`);
   const place = new JournalPlace(hypercalls.bio, blockSizeBytes, runs);

@@ -174,6 +174,11 @@ export class Volume {
     cache.markDirty(buffer, block, 'structure', seal);
   }
 
+  /** The sectors that a block takes which is allocated alone: with bigalloc those of a cluster. */
+  get clusterSectors(): number {
+    return (this.blockSizeBytes / 512) * this.superblock.clusterBlocks;
+  }
+
   /** Whether a journal keeps the changes of an operation together. */
   get journalled(): boolean {
     return this.journalling !== undefined;

@@ -154,18 +154,18 @@ export class Directory {
     this.#volume.cache.markDirty(buffer, fragment, 'name');
   }
 
-  /** Fills the first piece of a new directory. */
+  /**
+   * Makes the first piece of a new directory, which never is on the device without `.` and `..`.
+   */
   async initialise(parentId: number): Promise<void> {
     const { superblock } = this.#volume;
-    const first = await growDirectory(this.#parts, this.#inode, PIECE_BYTES);
-    const buffer = this.#volume.cache.peek(first) ?? (await this.#volume.cache.read(first));
     const used = bytesFor(DOT.length);
-    const type = 'directory';
-    writeRecord(superblock, buffer.bytes, 0, used, { inode: this.#inode.id, name: DOT, type });
     const rest = PIECE_BYTES - used;
-    writeRecord(superblock, buffer.bytes, used, rest, { inode: parentId, name: DOT_DOT, type });
-    this.#volume.cache.markDirty(buffer, first, 'name');
-    await storeInode(this.#volume, this.#inode);
+    const type = 'directory';
+    await growDirectory(this.#parts, this.#inode, PIECE_BYTES, (contents) => {
+      writeRecord(superblock, contents, 0, used, { inode: this.#inode.id, name: DOT, type });
+      writeRecord(superblock, contents, used, rest, { inode: parentId, name: DOT_DOT, type });
+    });
   }
 
   /** A place with room for an entry of that name, for `insert`; the directory grows if it must. */

@@ -22,9 +22,15 @@ export function emptyPieces(superblock: Superblock, lengthBytes: number): Uint8A
  * Lets a directory grow to a size that is larger by one piece. On the device the new piece is empty
  * before the inode says that it is there. Where the fragments move, the names in them are durable
  * first, so none leads to an inode that is not. Resolves to the fragment with the new piece; the
- * caller stores the inode. Rejects with `NoSpace`.
+ * caller stores the inode. `begin` fills in what a new block holds from the beginning. Rejects with
+ * `NoSpace`.
  */
-export async function growDirectory(parts: Parts, inode: Inode, sizeBytes: number): Promise<number> {
+export async function growDirectory(
+  parts: Parts,
+  inode: Inode,
+  sizeBytes: number,
+  begin: (contents: Uint8Array) => void = () => undefined,
+): Promise<number> {
   const { volume } = parts;
   const { blockSizeBytes, fragmentSizeBytes } = volume.superblock;
   const before = inode.sizeBytes;
@@ -48,7 +54,9 @@ export async function growDirectory(parts: Parts, inode: Inode, sizeBytes: numbe
   try {
     await assignRun(parts, inode, logical, 1, async ({ first, fragments }) => {
       made = first;
-      await volume.writeFirst(first, emptyPieces(volume.superblock, fragments * fragmentSizeBytes));
+      const contents = emptyPieces(volume.superblock, fragments * fragmentSizeBytes);
+      begin(contents);
+      await volume.writeFirst(first, contents);
     });
   } catch (error) {
     await shrinkTo(parts, inode, before);

@@ -151,5 +151,5 @@ function none(what: string): FsError {
 }
 
 function corrupt(what: string): FsError {
-  return new FsError('Corrupt', `msdos: ${what}`);
+  return new FsError('Corrupt', `msdos: boot sector: ${what}`);
 }

@@ -10,7 +10,7 @@ import {
 import { type PartitionTable, readPartitionTable, WHOLE_DISK } from '@ginit/block/partitions';
 import { openNodeFile } from '@ginit/core/supervisor';
 import { FsError } from '../errors.ts';
-import type { BlockIo } from '../hypercall/hypercalls.ts';
+import type { FormatDevice } from '../mkfs/format-device.ts';
 import type { MountDevice } from '../promises/index.ts';
 
 /** The sizes of blocks in which tables of partitions count, the usual one first. */
@@ -31,6 +31,7 @@ export interface ImageWishes {
 
 /** An open image. */
 export interface ImageDevice extends MountDevice {
+  readonly bio: FormatDevice;
   /** The partitions that there are, where none was chosen; for an error that says so. */
   partitions(): Promise<readonly number[]>;
 }
@@ -78,7 +79,7 @@ interface ByteRange {
   readonly bytes: number;
 }
 
-function blockIo(disk: DiskImage, { first, bytes }: ByteRange, readOnly: boolean): BlockIo {
+function blockIo(disk: DiskImage, { first, bytes }: ByteRange, readOnly: boolean): FormatDevice {
   return {
     sectorSizeBytes: SECTOR_BYTES,
     sectorCount: Math.floor(bytes / SECTOR_BYTES),
@@ -86,6 +87,7 @@ function blockIo(disk: DiskImage, { first, bytes }: ByteRange, readOnly: boolean
     read: (sector, into) => disk.read(into, first + sector * SECTOR_BYTES),
     write: (sector, from) => disk.write(from, first + sector * SECTOR_BYTES),
     sync: () => disk.sync(),
+    zero: (sector, count) => disk.writeZeroes(first + sector * SECTOR_BYTES, count * SECTOR_BYTES),
   };
 }
 

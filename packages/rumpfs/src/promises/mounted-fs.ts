@@ -297,6 +297,11 @@ export class MountedFs extends AttributeCalls {
     return yield* this.changes.watch(hears, options.signal);
   }
 
+  /** The format, the label and the sizes of the whole file system. */
+  volume(): Promise<VolumeFacts> {
+    return attempting({ syscall: 'statfs' }, () => this.operations.volume());
+  }
+
   /** Resolves when every change that was acknowledged is durable. */
   sync(): Promise<void> {
     return attempting({ syscall: 'syncfs' }, () => this.operations.sync());

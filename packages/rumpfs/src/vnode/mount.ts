@@ -26,6 +26,9 @@ const DEFAULT_FILE: NewNode = { permissions: 0o644, uid: 0, gid: 0 };
 const DEFAULT_DIRECTORY: NewNode = { permissions: 0o755, uid: 0, gid: 0 };
 const SYMLINK_NODE: NewNode = { permissions: 0o777, uid: 0, gid: 0 };
 
+/** What the mount itself asks of the world. */
+export type MountHypercalls = Pick<Hypercalls, 'now' | 'memoryBytes'>;
+
 /**
  * A mounted file system as its users see it: vnodes, operations on them, and the rules that hold
  * for every format.
@@ -42,7 +45,7 @@ const SYMLINK_NODE: NewNode = { permissions: 0o777, uid: 0, gid: 0 };
 export class Mount {
   readonly root: Vnode;
   readonly #fileSystem: FileSystem;
-  readonly #hypercalls: Hypercalls;
+  readonly #hypercalls: MountHypercalls;
   readonly #table: VnodeTable;
   readonly #names = new ReaderWriterLock(WAITERS);
   readonly #endings = new Set<Promise<void>>();
@@ -51,18 +54,18 @@ export class Mount {
   #unmounting: Promise<void> | undefined = undefined;
   #mounted = true;
 
-  private constructor(fileSystem: FileSystem, hypercalls: Hypercalls, table: VnodeTable, root: Vnode) {
+  private constructor(fileSystem: FileSystem, hypercalls: MountHypercalls, table: VnodeTable, root: Vnode) {
     this.#fileSystem = fileSystem;
     this.#hypercalls = hypercalls;
     this.#table = table;
     this.root = root;
   }
 
-  static async create(fileSystem: FileSystem, hypercalls: Hypercalls): Promise<Mount> {
+  static async create(fileSystem: FileSystem, hypercalls: MountHypercalls): Promise<Mount> {
     const idleMax = Math.max(IDLE_VNODES_MIN, Math.floor(hypercalls.memoryBytes / BYTES_PER_IDLE_VNODE));
     const table = new VnodeTable(fileSystem, idleMax);
     const root = await table.get(fileSystem.rootId);
-    if (root.type !== 'directory') throw new FsError('Corrupt', 'the root is no directory');
+    if (root.type !== 'directory') throw new FsError('Corrupt', `the root, node ${root.id}, is no directory`);
     return new Mount(fileSystem, hypercalls, table, root);
   }
 

@@ -18,6 +18,24 @@ export interface PlannedHostility {
   readonly ms: number;
 }
 
+/** The bus loses, doubles, delays and reorders so many of a thousand messages. */
+export interface PlannedBusTrouble {
+  readonly kind: 'bus-trouble';
+  readonly lostPerMille: number;
+  readonly doubledPerMille: number;
+  readonly delayedPerMille: number;
+  readonly reorderedPerMille: number;
+  readonly delayMs: number;
+  readonly ms: number;
+}
+
+/** The machine of a component does not reach the others. */
+export interface PlannedPartition {
+  readonly kind: 'partition';
+  readonly component: string | undefined;
+  readonly ms: number;
+}
+
 /** One kind of fault, and how often it happens. */
 export type PlannedFault = { readonly within: number; readonly count: number } & (
   | { readonly kind: 'crash'; readonly component: string | undefined; readonly process: boolean }
@@ -35,6 +53,8 @@ export type PlannedFault = { readonly within: number; readonly count: number } &
   | { readonly kind: 'power-cut'; readonly torn: boolean }
   | DiskFault
   | PlannedHostility
+  | PlannedBusTrouble
+  | PlannedPartition
   | { readonly kind: 'out-of-memory'; readonly component: string | undefined }
   | { readonly kind: 'out-of-quota'; readonly component: string | undefined; readonly of: 'ram' | 'caps' }
   /** The system gets another config: one of `SimulatedSystem.configs`, by its index. */
@@ -45,3 +65,7 @@ export type PlannedFault = { readonly within: number; readonly count: number } &
 
 /** A whole plan. */
 export type FaultPlan = readonly PlannedFault[];
+
+/** Whether the plan has faults that only a bus can have. */
+export const needsBus = (plan: FaultPlan): boolean =>
+  plan.some(({ kind }) => kind === 'bus-trouble' || kind === 'partition');

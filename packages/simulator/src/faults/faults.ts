@@ -3,6 +3,7 @@ import type { SimulatedComponent } from '../world/simulated-component.ts';
 import type { Simulation } from '../world/simulation.ts';
 import { ROOT_LABEL } from '@ginit/core/supervisor';
 import type { ChildAction, Resources } from '@ginit/core/system';
+import { cutOff, troubleBus } from './bus-faults.ts';
 import { type ConcreteFault, concreteFaults, pickByLabel, type StruckFault } from './concrete-faults.ts';
 import { befallDisk, type DiskFault } from './disk-faults.ts';
 import type { FaultPlan } from './fault-plan.ts';
@@ -94,6 +95,13 @@ export class Faults {
       case 'misdirect':
       case 'corrupt':
         return this.#disk(concrete, fault);
+      case 'bus-trouble':
+        return this.#waits(troubleBus(fault, this.#simulation, () => void this.#waiting--));
+      case 'partition': {
+        const victim = this.#victim(concrete, fault.component);
+        const over = (): void => void this.#waiting--;
+        return this.#waits(victim && cutOff(this.#simulation, victim, fault.ms, over));
+      }
       case 'hostile': {
         const label = fault.component ?? this.#victim(concrete, undefined)?.label;
         if (label === undefined) return undefined;

@@ -95,7 +95,16 @@ class Node implements Bus {
     if (!isSubjectPattern(pattern)) throw new RangeError(`"${pattern}" is no pattern of subjects`);
     const subscription = { pattern, handler };
     if (!this.closed && this.#may('subscribe', pattern)) this.subscriptions.add(subscription);
-    return () => void this.subscriptions.delete(subscription);
+    this.#bus.subscriptionsChanged();
+    return () => {
+      this.subscriptions.delete(subscription);
+      this.#bus.subscriptionsChanged();
+    };
+  }
+
+  takes(subject: string): boolean {
+    for (const { pattern } of this.subscriptions) if (subjectMatches(pattern, subject)) return true;
+    return false;
   }
 
   onConnection(handler: (connected: boolean) => void): void {
@@ -136,9 +145,13 @@ export interface NodeOptions {
 export class SimulatedBus {
   /** The faults from now on. */
   faults = NO_BUS_FAULTS;
+  /** What was sent so far, by whomever. */
+  readonly carried = { messages: 0, bytes: 0 };
   readonly #scheduler: Scheduler;
   readonly #random: Random;
   readonly #nodes = new Map<number, Node>();
+  /** Who takes which subject, until somebody subscribes or ends a subscription. */
+  readonly #takers = new Map<string, readonly Node[]>();
   /** The part that each node is in; 0 is the part with the bus's own server. */
   readonly #parts = new Map<number, number>();
 
@@ -181,6 +194,7 @@ export class SimulatedBus {
   /** Ends a node. Messages that it has sent still arrive. */
   leave(number: number): void {
     this.#nodes.delete(number);
+    this.subscriptionsChanged();
   }
 
   /** Runs a turn of a node soon. */
@@ -188,13 +202,28 @@ export class SimulatedBus {
     this.#scheduler.soon({ owner, describe: () => what, run });
   }
 
-  /** Sends a message to every node that will be subscribed when it arrives. */
+  /** Sends a message to every node that is subscribed now, and still is when it arrives. */
   carry(from: number, message: BusMessage): void {
-    for (const node of this.#nodes.values()) {
+    this.carried.messages++;
+    this.carried.bytes += message.payload.byteLength;
+    for (const node of this.#takersOf(message.subject)) {
       if (!this.#reaches(from, node.number) || this.#happens(this.faults.lostPerMille)) continue;
       this.#send(from, node, message);
       if (this.#happens(this.faults.doubledPerMille)) this.#send(from, node, message);
     }
+  }
+
+  /** Somebody has subscribed to something, or does not any more. */
+  subscriptionsChanged(): void {
+    this.#takers.clear();
+  }
+
+  #takersOf(subject: string): readonly Node[] {
+    const known = this.#takers.get(subject);
+    if (known) return known;
+    const takers = [...this.#nodes.values()].filter((node) => node.takes(subject));
+    this.#takers.set(subject, takers);
+    return takers;
   }
 
   #send(from: number, to: Node, message: BusMessage): void {

@@ -47,7 +47,7 @@ interface Item {
 }
 
 /** One direction of a carrier. */
-class Lane {
+export class Lane {
   readonly #world: CarrierWorld;
   readonly #from: number;
   readonly #to: number;
@@ -81,7 +81,7 @@ class Lane {
     if (this.#ended || this.#deaf) return;
     this.#world.sent(this.#from, this.#to, frame);
     const copies = this.#world.copies(this.#from, this.#to, frame);
-    for (let copy = 0; copy < copies; copy++) this.#push(frame.slice(), memory);
+    for (let copy = 0; copy < copies; copy++) this.put(frame.slice(), memory);
   }
 
   listen(handler: (frame: Uint8Array, memory: SharedMemory) => void): void {
@@ -114,6 +114,11 @@ class Lane {
   deafen(): void {
     this.#deaf = true;
     this.#queue.length = 0;
+  }
+
+  /** Puts a frame, which does not change any more, behind those that are on their way. */
+  put(frame: Uint8Array, memory: SharedMemory): void {
+    if (!this.#ended && !this.#deaf) this.#push(frame, memory);
   }
 
   #push(frame: Uint8Array | undefined, memory: SharedMemory): void {
@@ -149,8 +154,20 @@ class Lane {
   }
 }
 
-/** One end of a carrier, with the operations of the platform on it. */
-export class CarrierEnd implements Carrier {
+/** An end of a carrier as the platform has it, whatever the carrier is. */
+export interface SimulatedEnd extends Carrier {
+  /** The component at the other end. */
+  readonly peer: number;
+  /** Whether nothing is on its way in either direction. */
+  readonly quiet: boolean;
+  /** The time since which frames wait here that nobody takes. */
+  readonly unheardSinceUs: number | undefined;
+  /** Ends the carrier because the component at this end is dead. */
+  die(fate: Random): void;
+}
+
+/** One end of a carrier within one machine. */
+export class CarrierEnd implements SimulatedEnd {
   readonly sharing: MemorySharing;
   readonly peer: number;
   readonly #out: Lane;
@@ -163,12 +180,10 @@ export class CarrierEnd implements Carrier {
     this.#in = incoming;
   }
 
-  /** Whether nothing is on its way in either direction. */
   get quiet(): boolean {
     return this.#out.empty && this.#in.empty;
   }
 
-  /** The time since which frames wait here that nobody takes. */
   get unheardSinceUs(): number | undefined {
     return this.#in.unheardSinceUs;
   }
@@ -192,7 +207,6 @@ export class CarrierEnd implements Carrier {
     this.#out.end();
   }
 
-  /** Ends the carrier because the component at this end is dead. */
   die(fate: Random): void {
     this.#in.deafen();
     this.#out.die(fate);

@@ -1,7 +1,7 @@
 /** One component of a simulated system, with everything that must end with it. */
 import type { Carrier, ComponentEnd, ComponentRuntime, ComponentSpecification } from '@ginit/core/platform';
 import { PlannedDealings } from './planned-dealings.ts';
-import type { CarrierEnd } from './simulated-carrier.ts';
+import type { SimulatedEnd } from './simulated-carrier.ts';
 import type { Random } from '../order/random.ts';
 import type { Scheduled, Scheduler } from '../order/scheduler.ts';
 import type { SimulatedHost } from './simulated-host.ts';
@@ -19,7 +19,7 @@ export class SimulatedComponent {
   readonly random: Random;
   readonly ended: (end: ComponentEnd) => void;
   /** Its ends of the carriers to the supervisor and to its peers. */
-  readonly ends = new Set<CarrierEnd>();
+  readonly ends = new Set<SimulatedEnd>();
   readonly #scheduler: Scheduler;
   readonly #timers = new Set<Scheduled>();
   /** Channels that came before the component was loaded. */

@@ -17,8 +17,9 @@ import {
 import { RpcError } from '@ginit/core';
 import { loadInstance } from './component-loader.ts';
 import { Hostility } from './hostility.ts';
-import { type CarrierWorld, simulatedCarrier } from './simulated-carrier.ts';
+import { type CarrierWorld, type SimulatedEnd, simulatedCarrier } from './simulated-carrier.ts';
 import { SimulatedComponent } from './simulated-component.ts';
+import { SimulatedNodes } from './simulated-nodes.ts';
 import { SimulatedHost } from './simulated-host.ts';
 import type { SimulatedWorld } from './world.ts';
 
@@ -36,6 +37,8 @@ export class SimulatedPlatform implements Platform {
   readonly #domains: string[] = [];
   /** The hostile acts by the label of the component. */
   readonly #hostile = new Map<string, Hostility>();
+  /** The machines, if a bus joins the processes. */
+  readonly nodes: SimulatedNodes | undefined;
   readonly #deaths: { readonly id: number; readonly atUs: number }[] = [];
   /** The sum of the wall clock's jumps so far, in milliseconds. */
   clockOffMs = 0;
@@ -58,6 +61,10 @@ export class SimulatedPlatform implements Platform {
       closed: (first, second) => world.calls.ended(first, second),
       describe: (from, frame) => `from ${this.labelOf(from)}: ${world.describeFrame(frame)}`,
     };
+    const carriers = this.#carriers;
+    const lost = (domain: string, reason: string): void => this.#lose(domain, reason);
+    const named = (owner: number, name: string): void => void this.#labels.set(owner, name);
+    this.nodes = world.overBus ? new SimulatedNodes({ scheduler, random, carriers, named, lost }) : undefined;
   }
 
   /** The components that are alive, in the order of their start. */
@@ -173,12 +180,25 @@ export class SimulatedPlatform implements Platform {
     const b = this.#components.get(second);
     // One of the components ended a moment ago. The supervisor will tell the other one.
     if (!a || !b) return;
-    const shares = this.#world.shareMemory(a.domain === b.domain);
-    const [forFirst, forSecond] = simulatedCarrier(this.#carriers, first, second, shares);
+    const [forFirst, forSecond] = this.#carrier(a, b);
     a.ends.add(forFirst);
     b.ends.add(forSecond);
     this.#introduce(a, second, forFirst);
     this.#introduce(b, first, forSecond);
+  }
+
+  #carrier(a: SimulatedComponent, b: SimulatedComponent): readonly [SimulatedEnd, SimulatedEnd] {
+    const oneProcess = a.domain === b.domain;
+    if (this.nodes && !oneProcess) return this.nodes.connect(a, b);
+    return simulatedCarrier(this.#carriers, a.id, b.id, this.#world.shareMemory(oneProcess));
+  }
+
+  /** The components of a node that was lost end with it: nobody can reach them. */
+  #lose(domain: string, reason: string): void {
+    for (const component of [...this.live].filter((one) => one.domain === domain)) {
+      const why = `its node was lost: ${reason}`;
+      this.#endSoon(component, { crashed: true, reason: why, culprit: false }, 'is lost with its node');
+    }
   }
 
   /** Introduces a channel to a component, in a turn of its own. */

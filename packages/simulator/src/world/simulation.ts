@@ -17,9 +17,9 @@ import { SimulatedPlatform } from './simulated-platform.ts';
 
 /**
  * The way in which components are joined: as their processes require, where the seed may choose
- * between processes; or all in the same way.
+ * between processes; all in the same way; or each process on a machine of its own.
  */
-export type CarrierChoice = 'placement' | 'shared' | 'copying';
+export type CarrierChoice = 'placement' | 'shared' | 'copying' | 'bus';
 
 /** The options of a simulation, and its observers. */
 export interface SimulationOptions {
@@ -74,6 +74,18 @@ recordTitles(titles);
 
 const seconds = (us: number): string => (us / 1e6).toFixed(6);
 
+function shares(choice: CarrierChoice, oneProcess: boolean, chance: () => boolean): boolean {
+  switch (choice) {
+    case 'placement':
+      return oneProcess || chance();
+    case 'bus':
+      return oneProcess;
+    case 'shared':
+    case 'copying':
+      return choice === 'shared';
+  }
+}
+
 /** A whole system in this thread. Only one may run at a time. */
 export class Simulation {
   readonly platform: SimulatedPlatform;
@@ -120,8 +132,8 @@ export class Simulation {
       digest: this.#digest,
       sharesModules: options.sharesModules ?? (() => false),
       calls: this.calls,
-      shareMemory: (oneProcess) =>
-        options.carriers === 'placement' ? oneProcess || sharing.once(2) : options.carriers === 'shared',
+      shareMemory: (oneProcess) => shares(options.carriers, oneProcess, () => sharing.once(2)),
+      overBus: options.carriers === 'bus',
       describeFrame: (frame) => (frame ? describeFrame(frame, titles) : 'the carrier is closed'),
       operationName: (key) => this.titleOf(key).replace(/^.*\./, ''),
       print: (text) => this.#print(text),

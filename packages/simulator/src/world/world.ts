@@ -17,6 +17,8 @@ export interface SimulatedWorld {
   readonly blocks: BlockCheck;
   /** Whether a new carrier shares memory, given whether its ends are in one process. */
   readonly shareMemory: (oneProcess: boolean) => boolean;
+  /** Whether each process is on a machine of its own, and a bus joins them. */
+  readonly overBus: boolean;
   /** Whether the instances of a component share its modules, because these have no state. */
   readonly sharesModules: (moduleUrl: string) => boolean;
   /**

@@ -57,9 +57,11 @@ export interface Assembly {
    * are not as many of them.
    */
   restoreDevices(states: readonly TransportState[]): void;
+  /** Whether one more may be put together while this one stands still: there is memory for both. */
+  readonly standsBeside: boolean;
   /**
-   * Puts one more together, of the same parts; this one is closed. What lies in the drives now is
-   * in those of the new one.
+   * Puts one more together, of the same parts; this one stands still, or is closed. What lies in
+   * the drives now is in those of the new one.
    */
   again(): Promise<Assembly>;
 }

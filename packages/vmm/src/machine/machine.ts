@@ -17,6 +17,7 @@ import { MachineDisplay } from './display.ts';
 import { assembleFirst } from './first-assembly.ts';
 import { type Drives, MediumError } from './media.ts';
 import { inMebibytes } from './memory.ts';
+import { takeOver } from './take-over.ts';
 import { refusedAt } from './refused.ts';
 import type { Saving } from './saving.ts';
 import { SerialLine } from './serial-line.ts';
@@ -280,23 +281,21 @@ export class Machine {
   async #restore(saving: Saving): Promise<void> {
     const before = this.#assembly;
     if (!before) throw new StateError('the guest is not there yet');
-    await saving.check(before);
-    // From here on there is no way back. What the guest has asked of its disks is given up.
-    this.#assembly = undefined;
-    before.reset();
-    this.#cancelStart();
-    await before.engine.close();
     try {
-      await saving.restoreMedia();
-      const after = await before.again();
-      await saving.restore(after);
+      const after = await takeOver(saving, before, async () => {
+        // From here on there is no way back. What the guest has asked of its disks is given up.
+        this.#assembly = undefined;
+        before.reset();
+        this.#cancelStart();
+        await before.engine.close();
+      });
       this.#assembly = after;
       this.#display?.exchange(after.engine);
       for (const reason of ['wish', 'disk', 'reset', 'serial'] as const) this.#pauses.delete(reason);
       await this.#env.log(goesOn(saving.file));
     } catch (error) {
       if (!(error instanceof StateError)) throw error;
-      void this.#broke(error.message);
+      if (!this.#assembly) void this.#broke(error.message);
       throw error;
     }
   }

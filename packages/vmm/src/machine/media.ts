@@ -115,9 +115,18 @@ export class Drives {
       const medium = this.#media.get(drive);
       if (!medium) continue;
       const { source, name } = medium;
-      saved.push({ drive, source, name, fingerprint: await fingerprintOf(medium) });
+      saved.push({ drive, source, name, fingerprint: await fingerprintOfMedium(medium) });
     }
     return saved;
+  }
+
+  /** Whether these, and nothing else, lie in them; what is on them is not looked at. */
+  have(media: SavedMachine['media']): boolean {
+    return this.all.every((drive) => {
+      const wanted = media.find((one) => one.drive === drive);
+      const here = this.#media.get(drive);
+      return here?.source === wanted?.source && here?.name === wanted?.name;
+    });
   }
 
   /** Puts into the drives what a state says. Rejects with `StateError` if that is not to be had. */
@@ -137,7 +146,7 @@ export class Drives {
       }
       if (!wanted && here) await this.change(drive, undefined);
       const medium = this.#media.get(drive);
-      if (!wanted || !medium || (await fingerprintOf(medium)) === wanted.fingerprint) continue;
+      if (!wanted || !medium || (await fingerprintOfMedium(medium)) === wanted.fingerprint) continue;
       throw new StateError(`"${wanted.name}", which was in its ${drive}, was written since`);
     }
   }
@@ -210,6 +219,13 @@ function romMedium(name: string, content: Uint8Array): OpenMedium {
     read: async (position, length) => content.slice(position, position + length),
     close: async () => {},
   };
+}
+
+function fingerprintOfMedium({ sizeBytes, read }: OpenMedium): Promise<string> {
+  return fingerprintOf({
+    sizeBytes,
+    read: async (position, into) => into.set(await read(position, into.byteLength)),
+  });
 }
 
 /** Throws `MediumError` if it does not fit into the drive. */

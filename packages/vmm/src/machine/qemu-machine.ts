@@ -89,6 +89,7 @@ async function build(
     restoreDevices: (states) => {
       if (states.length > 0) throw new StateError('it has other devices');
     },
+    standsBeside: false,
     again: () => build(parts, files, memoryBytes, { accelerator, why }),
   };
 }

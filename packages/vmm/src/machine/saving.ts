@@ -47,15 +47,14 @@ export class Saving {
 
   /** Writes the state of a machine that is paused. The result is its size. Rejects `StateError`. */
   async save(assembly: Assembly): Promise<number> {
-    await assembly.engine.standsStill();
-    await this.#quiet();
+    await this.standStill(assembly);
     for (const { label, config, patience, writes } of this.#parts.disks) {
       const isHeld = (patience?.held ?? 0) > 0 || writes.underWay > 0;
       if (config.model === 'ide' && isHeld)
         throw new StateError(`the IDE disk "${label}" has a request that it has not answered`);
     }
     const header: SavedMachine = {
-      ...(await this.#describe(assembly)),
+      ...withFingerprints(this.#describe(assembly), await this.fingerprints()),
       devices: [...assembly.devices],
       media: await failing('a medium', this.#parts.drives.saved()),
     };
@@ -65,33 +64,66 @@ export class Saving {
     });
   }
 
-  /** Whether the machine that runs may be given up for the state. Rejects `StateError` if not. */
-  async check(assembly: Assembly): Promise<void> {
+  /**
+   * Settles when the machine stands still, with all that its disks have to answer. Rejects
+   * `StateError`.
+   */
+  async standStill(assembly: Assembly): Promise<void> {
     await assembly.engine.standsStill();
     await this.#quiet();
-    const here = await this.#describe(assembly);
-    await this.#parts.place.read(async (from) => {
-      refuseOther(readSavedMachine(await readJson(from, HEADER_BYTES_MAX)), here);
+  }
+
+  /**
+   * Whether the machine that stands still may be given up for the state: it is read to its end.
+   * The result is what is on the disks. Rejects `StateError` if not.
+   */
+  async check(assembly: Assembly): Promise<Fingerprints> {
+    return this.#parts.place.read(async (from) => {
+      const saved = readSavedMachine(await readJson(from, HEADER_BYTES_MAX));
+      refuseOther(saved, this.#describe(assembly));
+      const fingerprints = await this.fingerprints();
+      refuseWritten(saved, fingerprints);
       await from.skip();
+      return fingerprints;
     });
+  }
+
+  /** Whether the drives have those media in them that the state wants there. */
+  async hasItsMedia(): Promise<boolean> {
+    const { place, drives } = this.#parts;
+    if (drives.all.length === 0) return true;
+    return place.read(async (from) =>
+      drives.have(readSavedMachine(await readJson(from, HEADER_BYTES_MAX)).media),
+    );
   }
 
   /** Which media the machine of the state had in its drives; they are there afterwards. */
   async restoreMedia(): Promise<void> {
-    await this.#parts.place.read(async (from) => {
+    const { place, drives } = this.#parts;
+    if (drives.all.length === 0) return;
+    await place.read(async (from) => {
       const { media } = readSavedMachine(await readJson(from, HEADER_BYTES_MAX));
-      await this.#parts.drives.restore(media);
+      await drives.restore(media);
     });
   }
 
-  /** A machine that has not run goes on from the state. Rejects `StateError`. */
-  async restore(assembly: Assembly): Promise<void> {
-    const here = await this.#describe(assembly);
+  /**
+   * A machine that has not run goes on from the state. When that is known to be of use, and is in
+   * its place but for our own devices, `giveUp` is called. Rejects `StateError`.
+   */
+  async restore(
+    assembly: Assembly,
+    fingerprints: () => Fingerprints | Promise<Fingerprints> = () => this.fingerprints(),
+    giveUp: () => Promise<void> = async () => {},
+  ): Promise<void> {
     await this.#parts.place.read(async (from) => {
       const saved = readSavedMachine(await readJson(from, HEADER_BYTES_MAX));
-      refuseOther(saved, here);
-      await assembly.engine.restore(from);
-      await from.end();
+      refuseOther(saved, this.#describe(assembly));
+      // The disks are read while the state is.
+      const here = Promise.resolve(fingerprints());
+      await Promise.all([here, assembly.engine.restore(from).then(() => from.end())]);
+      refuseWritten(saved, await here);
+      await giveUp();
       assembly.restoreDevices(saved.devices);
     });
   }
@@ -113,33 +145,9 @@ export class Saving {
     }
   }
 
-  /** The machine as it is here, with its disks as they are now. */
-  async #describe({
-    engine,
-    processors,
-    memoryBytes,
-  }: Assembly): Promise<Omit<SavedMachine, 'devices' | 'media'>> {
+  /** The machine as it is here. */
+  #describe({ engine, processors, memoryBytes }: Assembly): DescribedMachine {
     const { disks, drives, hasSerial, screen, firmware } = this.#parts;
-    const described: SavedMachine['disks'] = [];
-    for (const { label, config, client } of disks) {
-      const { blockSize, blockCount } = client.info;
-      const fingerprint = await failing(
-        `the disk "${label}"`,
-        (async () => {
-          if (config.writeable) await client.sync();
-          return fingerprintOf({
-            sizeBytes: blockSize * blockCount,
-            read: async (position, length) => {
-              const bytes = new Uint8Array(length);
-              await client.read(position / blockSize, length / blockSize, bytes);
-              return bytes;
-            },
-          });
-        })(),
-      );
-      const { model, writeable } = config;
-      described.push({ label, model, writeable, blockSize, blockCount, fingerprint });
-    }
     return {
       engine: engine.version,
       processors,
@@ -148,16 +156,50 @@ export class Saving {
       drives: drives.all,
       serial: hasSerial,
       screen: screen ?? null,
-      disks: described,
+      disks: disks.map(({ label, config: { model, writeable }, client }) => {
+        const { blockSize, blockCount } = client.info;
+        return { label, model, writeable, blockSize, blockCount, fingerprint: '' };
+      }),
     };
+  }
+
+  /** What is on its disks now. Rejects `StateError`. */
+  async fingerprints(): Promise<Fingerprints> {
+    const found = new Map<string, string>();
+    for (const { label, config, client } of this.#parts.disks) {
+      const { blockSize, blockCount } = client.info;
+      const fingerprint = async (): Promise<string> => {
+        if (config.writeable) await client.sync();
+        return fingerprintOf({
+          sizeBytes: blockSize * blockCount,
+          read: (position, into) => client.read(position / blockSize, into.byteLength / blockSize, into),
+        });
+      };
+      found.set(label, await failing(`the disk "${label}"`, fingerprint()));
+    }
+    return found;
   }
 }
 
-function refuseOther(saved: SavedMachine, here: Omit<SavedMachine, 'devices' | 'media'>): void {
+/** What is on the disks of a machine, by their labels. */
+export type Fingerprints = ReadonlyMap<string, string>;
+
+/** A machine, but for what is on its disks and how its devices are. */
+type DescribedMachine = Omit<SavedMachine, 'devices' | 'media'>;
+
+function withFingerprints(machine: DescribedMachine, found: Fingerprints): DescribedMachine {
+  const disks = machine.disks.map((disk) => ({ ...disk, fingerprint: found.get(disk.label) ?? '' }));
+  return { ...machine, disks };
+}
+
+function refuseOther(saved: SavedMachine, here: DescribedMachine): void {
   const other = otherMachine(saved, { ...here, devices: [], media: [] });
   if (other !== undefined) throw new StateError(other);
+}
+
+function refuseWritten(saved: SavedMachine, here: Fingerprints): void {
   for (const { label, fingerprint } of saved.disks) {
-    const now = here.disks.find((disk) => disk.label === label)?.fingerprint;
+    const now = here.get(label);
     if (now !== fingerprint)
       throw new StateError(
         `the disk "${label}" was written since: its fingerprint was ${fingerprint}, and is ${now} now`,

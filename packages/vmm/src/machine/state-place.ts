@@ -80,8 +80,12 @@ export class StatePlace {
     try {
       return await this.#files.withFile(this.file, {}, async (file) => {
         const reader = new StateReader(file);
-        await reader.begin();
-        return use(reader);
+        try {
+          await reader.begin();
+          return await use(reader);
+        } finally {
+          await reader.settled();
+        }
       });
     } catch (error) {
       throw this.#failure('be used', error);

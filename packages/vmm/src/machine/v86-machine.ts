@@ -52,6 +52,7 @@ async function build(
       if (states.length !== transports.length) throw new StateError('it has other devices');
       for (const [index, state] of states.entries()) transports[index]?.restore(state);
     },
+    standsBeside: true,
     again: () => build(parts, image, memoryBytes),
   };
 }

@@ -16,6 +16,7 @@ export const FRAME_BYTES_MAX = 1024 * 1024;
 const FRAME_HEADER_BYTES = 8;
 /** The memory that a frame begins with. */
 const SMALL_BYTES = 4096;
+const CUT_OFF = 'it is cut off';
 
 /** A file that is written from the beginning on. */
 export interface WrittenFile {
@@ -83,13 +84,36 @@ export class StateWriter implements StateSink {
   }
 }
 
-/** Reads a state. Everything rejects with `StateError` if the file is not as it was written. */
+/** What stands in front of a frame. */
+interface FrameHeader {
+  readonly length: number;
+  readonly checksum: number;
+}
+
+/** A frame as it was read, with the header of the next one: they come at a time. */
+interface ReadFrame {
+  readonly content: Uint8Array;
+  readonly checksum: number;
+  /** Missing behind the last frame, and where the file is cut off. */
+  readonly next: FrameHeader | undefined;
+}
+
+/**
+ * Reads a state. Everything rejects with `StateError` if the file is not as it was written. While
+ * one frame is used, the next one is read already.
+ */
 export class StateReader implements StateSource {
   readonly #file: ReadFile;
-  #frame = new Uint8Array(SMALL_BYTES);
+  /** They take turns. */
+  #spare = new Uint8Array(SMALL_BYTES);
+  #used = new Uint8Array(SMALL_BYTES);
   /** The content of the frame that has not been given out yet. */
-  #left: Uint8Array = this.#frame.subarray(0, 0);
+  #left: Uint8Array = this.#used.subarray(0, 0);
+  /** What is read ahead. */
+  #ahead: Promise<ReadFrame> | undefined;
+  /** Where the next read begins, and where the frame that is used ends. */
   #position = 0;
+  #usedEnd = 0;
   #checksum = 0;
   #isAtEnd = false;
 
@@ -119,7 +143,16 @@ export class StateReader implements StateSource {
       pieces.push(piece);
       missing -= piece.byteLength;
     }
-    return pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces);
+    return Buffer.concat(pieces);
+  }
+
+  async readInto(into: Uint8Array): Promise<void> {
+    for (let filled = 0; filled < into.byteLength; ) {
+      if (this.#left.byteLength === 0) await this.#next();
+      const piece = this.#give(Math.min(into.byteLength - filled, this.#left.byteLength));
+      into.set(piece, filled);
+      filled += piece.byteLength;
+    }
   }
 
   /** Reads on to the end, which must come without anything behind it. */
@@ -136,6 +169,11 @@ export class StateReader implements StateSource {
     if ((await this.#file.read(this.#position, new Uint8Array(1))) > 0) throw this.#damaged();
   }
 
+  /** Settles when nothing is read ahead: then the file may be closed. */
+  async settled(): Promise<void> {
+    await this.#ahead?.catch(() => {});
+  }
+
   #give(length: number): Uint8Array {
     const piece = this.#left.subarray(0, length);
     this.#left = this.#left.subarray(length);
@@ -149,28 +187,55 @@ export class StateReader implements StateSource {
 
   async #nextFrame(): Promise<void> {
     if (this.#isAtEnd) return;
-    const header = await this.#take(this.#frame.subarray(0, FRAME_HEADER_BYTES));
-    const view = new DataView(header.buffer, header.byteOffset, FRAME_HEADER_BYTES);
-    const [length, checksum] = [view.getUint32(0, true), view.getUint32(4, true)];
-    if (length > FRAME_BYTES_MAX) throw this.#damaged();
-    this.#frame = withRoom(this.#frame, length);
-    const content = await this.#take(this.#frame.subarray(0, length));
+    const ahead = this.#ahead ?? this.#readFrame(await this.#firstHeader());
+    this.#ahead = undefined;
+    const { content, checksum, next } = await ahead;
+    this.#usedEnd += FRAME_HEADER_BYTES + content.byteLength;
     this.#checksum = crc32(content, this.#checksum);
     if (this.#checksum !== checksum) throw this.#damaged();
+    [this.#used, this.#spare] = [this.#spare, this.#used];
     this.#left = content;
-    this.#isAtEnd = length === 0;
+    this.#isAtEnd = content.byteLength === 0;
+    if (this.#isAtEnd) return;
+    this.#ahead = next ? this.#readFrame(next) : Promise.reject(new StateError(CUT_OFF));
+    // Whoever wants the next frame hears of it.
+    this.#ahead.catch(() => {});
+  }
+
+  async #firstHeader(): Promise<FrameHeader> {
+    this.#usedEnd = this.#position;
+    return headerIn(await this.#take(new Uint8Array(FRAME_HEADER_BYTES)));
+  }
+
+  /** Reads a frame into the spare buffer. */
+  async #readFrame({ length, checksum }: FrameHeader): Promise<ReadFrame> {
+    if (length > FRAME_BYTES_MAX) throw this.#damaged(FRAME_HEADER_BYTES);
+    const isLast = length === 0;
+    const wanted = isLast ? 0 : length + FRAME_HEADER_BYTES;
+    this.#spare = withRoom(this.#spare, wanted);
+    const into = this.#spare.subarray(0, wanted);
+    const bytes = isLast ? 0 : await this.#file.read(this.#position, into);
+    if (bytes < length) throw new StateError(CUT_OFF);
+    this.#position += bytes;
+    const next = !isLast && bytes === wanted ? headerIn(into.subarray(length)) : undefined;
+    return { content: into.subarray(0, length), checksum, next };
   }
 
   async #take(into: Uint8Array): Promise<Uint8Array> {
     const bytes = await this.#file.read(this.#position, into);
-    if (bytes < into.byteLength) throw new StateError('it is cut off');
+    if (bytes < into.byteLength) throw new StateError(CUT_OFF);
     this.#position += bytes;
     return into;
   }
 
-  #damaged(): StateError {
-    return new StateError(`it is damaged before byte ${this.#position}`);
+  #damaged(beyond = 0): StateError {
+    return new StateError(`it is damaged before byte ${this.#usedEnd + beyond}`);
   }
+}
+
+function headerIn(bytes: Uint8Array): FrameHeader {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, FRAME_HEADER_BYTES);
+  return { length: view.getUint32(0, true), checksum: view.getUint32(4, true) };
 }
 
 /** The same bytes, in memory that has room for so many. */

@@ -18,6 +18,8 @@ export interface StateSource {
    * are not there, or damaged.
    */
   read(length: number): Promise<Uint8Array>;
+  /** The next bytes, as many as there is room for, go there. Rejects as `read` does. */
+  readInto(into: Uint8Array): Promise<void>;
 }
 
 /** The bytes of a number of 32 bits. */

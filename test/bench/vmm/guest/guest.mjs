@@ -26,7 +26,6 @@ const FLAGS = [
 ];
 const [DIRECTORY, PROGRAM] = [0o040755, 0o100755];
 const ALIGNMENT = 4;
-const WARM_UP_PART = 4;
 
 /** What follows `console=ttyS0` on the kernel's command line, beside what the script is told. */
 const COMMAND_LINE = 'console=ttyS0 quiet noisapnp cryptomgr.notests rdinit=/bench/init';
@@ -41,8 +40,8 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 echo 1 > /proc/sys/kernel/printk
 load() {
-  /bench/load disk "warm-$1" $2 $3 $4 $5 $((bench_ms / ${WARM_UP_PART})) /dev/$bench_disk
-  /bench/load disk "$1" $2 $3 $4 $5 $bench_ms /dev/$bench_disk
+  /bench/load disk "warm-$1" $2 $3 $4 $5 $((bench_ms / 4)) $((bench_ms * 2048 / $4 + 8)) /dev/$bench_disk
+  /bench/load disk "$1" $2 $3 $4 $5 $bench_ms $((bench_ms * 1024 / $4 + 8)) /dev/$bench_disk
 }
 case "$bench" in
 disk)

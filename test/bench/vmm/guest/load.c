@@ -3,7 +3,8 @@
  * guest's own cache (O_DIRECT). It has no library, so that it needs nothing of the guest but Linux
  * for 32 bits.
  *
- *   load disk NAME read|write random|sequential BYTES DEPTH MILLISECONDS DEVICE
+ *   load disk NAME read|write random|sequential BYTES DEPTH MILLISECONDS COUNT DEVICE
+ *                          at least so long, and at least so many
  *   load memory            touches all memory that is free, so that the host has it, too
  *
  * The first prints "BENCH NAME begin", and at the end "BENCH NAME end COUNT".
@@ -64,10 +65,10 @@ static u32 now_ms(void) {
 struct load {
   const char *name, *device;
   int write, random;
-  u32 bytes, depth, ms;
+  u32 bytes, depth, ms, least;
 };
 
-/* One of the processes: requests until the time is up. The result is their number. */
+/* One of the processes: requests until the time is up, but its part of them at least. The result is their number. */
 static u32 lane(const struct load *load, u32 which) {
   long device = call(SYS_open, (long)load->device, O_RDWR | O_DIRECT, 0, 0, 0);
   if (device < 0) fail("open");
@@ -78,7 +79,7 @@ static u32 lane(const struct load *load, u32 which) {
   char *buffer = map(load->bytes, MAP_PRIVATE);
   for (u32 at = 0; at < load->bytes; at += PAGE) buffer[at] = (char)(at + which);
   u32 state = which * 2654435761u + 12345, place = which * (places / load->depth), count = 0;
-  for (u32 begin = now_ms(); now_ms() - begin < load->ms; count++) {
+  for (u32 begin = now_ms(); count * load->depth < load->least || now_ms() - begin < load->ms; count++) {
     state = state * 1103515245u + 12345;
     place = load->random ? (state >> 8) % places : (place + 1) % places;
     u64 offset = (u64)place * load->bytes;
@@ -127,10 +128,10 @@ void begin(long *stack) {
   char **words = (char **)(stack + 1);
   if (stack[0] == 2) {
     touch();
-  } else if (stack[0] == 9) {
+  } else if (stack[0] == 10) {
     struct load load = { .name = words[2], .write = words[3][0] == 'w', .random = words[4][1] == 'a',
                          .bytes = number(words[5]), .depth = number(words[6]), .ms = number(words[7]),
-                         .device = words[8] };
+                         .least = number(words[8]), .device = words[9] };
     if (load.depth == 0 || load.depth > LANES_MAX || load.bytes < PAGE) fail("arguments");
     run(&load);
   } else {

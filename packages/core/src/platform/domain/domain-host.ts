@@ -69,6 +69,7 @@ interface JoinRequest {
   readonly peer: number;
   readonly link: number;
   readonly channel: number;
+  readonly elsewhere: boolean;
 }
 
 /** The components of a domain process. */
@@ -244,7 +245,8 @@ export class DomainHost {
     const { port1, port2 } = new MessageChannel();
     const slot = running ? this.#slot(running) : 0;
     target.relays.add(request.channel, { port: port1, ring: () => running?.bell.ringPort(slot) });
-    if (running) this.#handOver(running, { kind: 'port', peer: request.peer, slot, port: port2 }, port2);
+    const { peer, elsewhere } = request;
+    if (running) this.#handOver(running, { kind: 'port', peer, slot, port: port2, elsewhere }, port2);
     else port2.close();
   }
 

@@ -7,7 +7,7 @@
 import { Socket } from 'node:net';
 import { shareWaitHelper } from 'sharedarraybuffer-polyfill/wait-helper';
 import { unreachable } from '../../errors.ts';
-import { Kernel } from '../host/kernel.ts';
+import { endNow, endWithSupervisor, ignoreTerminal } from '../host/supervised-process.ts';
 import { LIMITS } from '../../limits.ts';
 import { ComponentThread } from './component-thread.ts';
 import { DomainHost } from './domain-host.ts';
@@ -35,17 +35,7 @@ const SUPERVISOR_DESCRIPTOR = 3;
 /** The descriptor behind Node's own IPC channel; it is there if memory can be shared. */
 const SUPPLIES_DESCRIPTOR = 5;
 
-function endNow(): never {
-  // Not process.exit(): that waits for threads, and one may be stuck in a system call.
-  process.kill(process.pid, 'SIGKILL');
-  throw new Error('unreachable');
-}
-
-// The supervisor decides when a system ends; a terminal's Ctrl-C reaches every process of its
-// group.
-process.on('SIGINT', () => {});
-process.on('SIGTERM', () => {});
-process.on('SIGHUP', () => {});
+ignoreTerminal();
 
 const parentAtStart = process.ppid;
 // The helper thread must outlive every component: one that ended with a component's thread could
@@ -87,19 +77,6 @@ async function openForeign(): Promise<ForeignChannels | undefined> {
     arrived: ({ process, serial }) => tell({ event: 'memoryArrived', process, serial }),
     freed: (component, file) => host.freed(component, file),
   });
-}
-
-/**
- * Makes sure that this process ends with the supervisor. Normally the end of the supervisor's
- * socket tells us. A process that is stopped (SIGSTOP) does not notice that, so the kernel ends it.
- * Without koffi, a stopped process ends only when it is continued.
- */
-function endWithSupervisor(supervisor: number): void {
-  const kernel = Kernel.load();
-  if (typeof kernel === 'string') return;
-  kernel.endWithParent();
-  // The supervisor may have ended just before the kernel was told.
-  if (process.ppid !== supervisor) endNow();
 }
 
 function tell(event: DomainEvent): void {

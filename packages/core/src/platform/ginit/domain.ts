@@ -297,9 +297,12 @@ export class Domain {
     this.#tell({ command: 'connect', component, peer });
   }
 
-  /** Joins a component of this process to one of the process that `link` leads to. */
-  join(component: number, peer: number, link: number, channel: number): void {
-    this.#tell({ command: 'join', component, peer, link, channel });
+  /**
+   * Joins a component of this process to one of the process that `link` leads to, or to one on
+   * another machine (`elsewhere`) by way of that process.
+   */
+  join(component: number, peer: number, link: number, channel: number, elsewhere = false): void {
+    this.#tell({ command: 'join', component, peer, link, channel, elsewhere });
   }
 
   /** Hands a socket to the process; it is closed here. */

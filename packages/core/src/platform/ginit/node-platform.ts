@@ -17,6 +17,8 @@ import type {
 } from '../../supervisor/platform.ts';
 import { longTimeout } from '../host/long-timeout.ts';
 import { threadUse } from '../host/thread-use.ts';
+import type { BusWay } from '../cluster/bus-line.ts';
+import type { BusProcess } from './bus-connection.ts';
 import { Domain, type DomainObserver } from './domain.ts';
 import { JailAudit } from './jail-audit.ts';
 import { type JailChoice, jailFor, standingOf, withoutJails } from './jail-choice.ts';
@@ -73,6 +75,10 @@ export class NodePlatform implements Platform {
   /** The reasons for the lack of jails that were told already. */
   readonly #lacks = new Set<string>();
   readonly #audits: boolean;
+  /** The process that holds the connection to the bus, if there is one. */
+  #bus: BusProcess | undefined;
+  /** The links of processes to that one. */
+  readonly #busLinks = new Map<Domain, DomainLink>();
   #nextLink = 1;
   #nextChannel = 1;
 
@@ -138,6 +144,31 @@ export class NodePlatform implements Platform {
     b.join(second, first, number, channel);
     void made.then((is) => {
       if (!is) failed();
+    });
+  }
+
+  /** Channels to other machines go by way of this process from now on. */
+  useBus(bus: BusProcess): void {
+    this.#bus = bus;
+  }
+
+  /**
+   * Joins a component of this machine to one of another. `ended` is called, with the reason, when
+   * the channel has ended on the bus, or if there will be none.
+   */
+  joinOverBus(component: number, peer: number, way: BusWay, ended: (reason: string) => void): void {
+    const domain = this.#domainOf.get(component);
+    const bus = this.#bus;
+    assert(bus !== undefined, 'there is a bus');
+    // It ended a moment ago, and the supervisor will tell the other.
+    if (!domain) return;
+    const { number, made } = this.#busLink(domain, bus);
+    const channel = this.#nextChannel++;
+    domain.join(component, peer, number, channel, true);
+    void made.then((is) => {
+      if (is)
+        bus.route({ link: number, channel, peer: way.key, ticket: way.ticket, opens: way.opens }, ended);
+      else ended('its process cannot be joined to the bus');
     });
   }
 
@@ -237,6 +268,7 @@ export class NodePlatform implements Platform {
         if (this.#domains.get(key) === domain) this.#domains.delete(key);
         this.#running.delete(domain);
         this.#links.delete(domain);
+        this.#busLinks.delete(domain);
         for (const links of this.#links.values()) links.delete(domain);
       },
     };
@@ -285,6 +317,28 @@ export class NodePlatform implements Platform {
     const link = { number, made };
     this.#remember(a, b, link);
     this.#remember(b, a, link);
+    return link;
+  }
+
+  #busLink(domain: Domain, bus: BusProcess): DomainLink {
+    const known = this.#busLinks.get(domain);
+    if (known) return known;
+    const number = this.#nextLink++;
+    const made = socketPair().then(
+      ([socketA, socketB]) => {
+        const [proofA, proofB] = linkProofs();
+        domain.addLink(number, socketA, proofA);
+        bus.addLink(number, socketB, proofB);
+        return true;
+      },
+      (error: unknown) => {
+        this.#output.complaint(`cannot join a process to the bus: ${String(error)}`);
+        this.#busLinks.delete(domain);
+        return false;
+      },
+    );
+    const link = { number, made };
+    this.#busLinks.set(domain, link);
     return link;
   }
 

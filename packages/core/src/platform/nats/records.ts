@@ -1,4 +1,5 @@
 /** The records in data datagrams: what channels say. docs/cluster.md has the layout. */
+import { LIMITS } from '../../limits.ts';
 import { readU53, viewOf, writeU53 } from './datagram.ts';
 
 export const RecordKind = { part: 1, open: 2, room: 3, closed: 4 } as const;
@@ -32,14 +33,21 @@ export function readAcknowledgement(body: Uint8Array): Acknowledgement | undefin
   return Number.isSafeInteger(next) ? { next, windowBytes: view.getUint32(8, true) } : undefined;
 }
 
-/** Puts the body of a data datagram together, in one buffer that is used again. */
+/**
+ * All links of a thread put their bodies together here, one after the other: a node may have
+ * thousands of links, most of which say nothing.
+ */
+let shared: Uint8Array | undefined;
+
+/** Puts the body of a data datagram together, in a buffer that is used again. */
 export class RecordWriter {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #at = ACKNOWLEDGEMENT_BYTES;
 
   constructor(limitBytes: number) {
-    this.#bytes = new Uint8Array(limitBytes);
+    shared ??= new Uint8Array(LIMITS.busDatagramBytes);
+    this.#bytes = shared.subarray(0, limitBytes);
     this.#view = viewOf(this.#bytes);
   }
 
@@ -70,7 +78,7 @@ export class RecordWriter {
     this.#at += RECORD_HEADER_BYTES + bytes.byteLength;
   }
 
-  /** The body, valid until the next `begin`. */
+  /** The body, valid until the next `begin` of any writer. */
   get body(): Uint8Array {
     return this.#bytes.subarray(0, this.#at);
   }

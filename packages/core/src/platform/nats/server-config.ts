@@ -46,6 +46,8 @@ export interface ServerConfigParts {
   /** Without them only the contents of frames are sealed. */
   readonly tls?: ServerTls | undefined;
   readonly routes?: ServerRoutes | undefined;
+  /** Other rights than those that a node needs. */
+  readonly permissions?: typeof permissionsOf | undefined;
 }
 
 const quoted = (text: string): string => JSON.stringify(text);
@@ -71,7 +73,7 @@ function routesBlock(cluster: string, { listen, others }: ServerRoutes, tls: Ser
 export function natsServerConfig(parts: ServerConfigParts): string {
   const { cluster, listen, keys, names, tls, routes } = parts;
   const users = keys.map((key) => {
-    const { publish, subscribe } = permissionsOf(cluster, key);
+    const { publish, subscribe } = (parts.permissions ?? permissionsOf)(cluster, key);
     const name = names?.get(key);
     return [
       name === undefined ? '' : `    # ${name}\n`,

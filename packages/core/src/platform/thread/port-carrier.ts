@@ -6,7 +6,7 @@
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Carrier, SharedMemory } from '../../channel/carrier.ts';
-import { SHARES_NONE } from '../../memory/shared-memory.ts';
+import type { MemorySharing } from '../../memory/shared-memory.ts';
 import type { WorkSource } from './ring/work-source.ts';
 
 const NO_MEMORY: SharedMemory = [];
@@ -39,7 +39,7 @@ export function drainPort(port: MessagePort, take: (message: unknown) => void, a
 
 /** A carrier over `port`. */
 export class PortCarrier implements Carrier, WorkSource {
-  readonly sharing = SHARES_NONE;
+  readonly sharing: MemorySharing;
   readonly #port: MessagePort;
   readonly #wake: () => void;
   #handler: ((frame: Uint8Array, memory: SharedMemory) => void) | undefined;
@@ -47,7 +47,8 @@ export class PortCarrier implements Carrier, WorkSource {
   #closed = false;
 
   /** `wake` asks for `drain` to be called soon. */
-  constructor(port: MessagePort, wake: () => void) {
+  constructor(port: MessagePort, wake: () => void, sharing: MemorySharing) {
+    this.sharing = sharing;
     this.#port = port;
     this.#wake = wake;
   }

@@ -6,6 +6,7 @@ import { type MessagePort, parentPort } from 'node:worker_threads';
 import type { Carrier } from '../../channel/carrier.ts';
 import { assert, unreachable } from '../../errors.ts';
 import type { Place } from '../../memory/place.ts';
+import { SHARES_NO_MACHINE, SHARES_NONE } from '../../memory/shared-memory.ts';
 import { Bell } from '../wire/doorbell.ts';
 import type { KeeperClient } from './memory/keeper-client.ts';
 import { FileTravel, PortTravel } from './memory/memory-travel.ts';
@@ -34,9 +35,10 @@ export class ThreadChannels {
     this.#keeper = keeper;
   }
 
-  /** A carrier over a port that leads out of the process. */
-  port(port: MessagePort, slot: number): Carrier {
-    const carrier = new PortCarrier(port, () => this.#loop.wake(slot));
+  /** A carrier over a port that leads out of the process, or also to another machine. */
+  port(port: MessagePort, slot: number, elsewhere = false): Carrier {
+    const sharing = elsewhere ? SHARES_NO_MACHINE : SHARES_NONE;
+    const carrier = new PortCarrier(port, () => this.#loop.wake(slot), sharing);
     this.#loop.add(slot, carrier);
     return carrier;
   }
@@ -63,7 +65,7 @@ export class ThreadChannels {
       case 'foreign':
         return this.#foreign(message);
       case 'port':
-        return this.port(message.port, message.slot);
+        return this.port(message.port, message.slot, message.elsewhere);
       default:
         return unreachable(message);
     }

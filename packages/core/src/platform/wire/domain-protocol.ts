@@ -67,6 +67,8 @@ const joinCommand = record({
   peer: u32,
   link: u32,
   channel: u32,
+  /** Whether the peer is on another machine. */
+  elsewhere: boolean,
 });
 /**
  * Joins a component to a peer in another process by shared memory. The memory of the channel, and a

@@ -77,6 +77,11 @@ export class Link {
     return this.#socket.writableLength > CONGESTED_BYTES;
   }
 
+  /** How much waits to be sent. */
+  get waitingBytes(): number {
+    return this.#socket.writableLength;
+  }
+
   /** Sends a frame; ignored when the link is closed. */
   send(channel: number, payload: Uint8Array): void {
     if (this.#closed) return;

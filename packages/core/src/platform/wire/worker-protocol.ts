@@ -85,6 +85,8 @@ export interface PortMessage {
   readonly peer: number;
   readonly slot: number;
   readonly port: MessagePort;
+  /** Whether the peer is on another machine. */
+  readonly elsewhere: boolean;
 }
 
 export type ChannelMessage = RingMessage | ForeignMessage | PortMessage;

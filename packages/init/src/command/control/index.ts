@@ -23,6 +23,7 @@ export {
   ControlServer,
   type NoControl,
 } from './server.ts';
+export { type NodeLine, nodeLine, nodesAnswer } from './node-lines.ts';
 export { findSystem, type FoundSystem, othersSystems, runningSystems } from './systems.ts';
 export {
   fromRoot,

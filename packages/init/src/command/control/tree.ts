@@ -36,6 +36,8 @@ const treeNode = record({
   isolation: oneOf(['thread', 'process']),
   domain: optional(text(WORDS)),
   pid: optional(u53),
+  /** The node of the cluster, if that is another machine. */
+  node: optional(text(WORDS)),
   thread: optional(u53),
   jailed: optional(boolean),
   /** The quota of its account, and how much of it is used; missing while it has no account. */
@@ -135,6 +137,7 @@ function stateOf(
   silent: ReadonlySet<string>,
 ): TreeNode['state'] {
   const holdsChildren = label === ROOT_LABEL || (said !== undefined && isHolder(said.binary));
+  if (live?.waits !== undefined) return 'waiting';
   const state = said?.state ?? (silent.has(splitLabel(label).prefix) ? 'silent' : 'running');
   if (!holdsChildren || state !== 'running') return state;
   if (live?.children === 'silent') return 'silent';
@@ -151,7 +154,7 @@ function whyOf(
   if (state === 'silent' && !isSilent) return `"${splitLabel(label).prefix}" does not answer`;
   // One that is starting cannot answer yet.
   const hangs = isSilent && (state === 'silent' || state === 'running');
-  return said?.why ?? (hangs ? 'it does not answer' : undefined);
+  return live?.waits ?? said?.why ?? (hangs ? 'it does not answer' : undefined);
 }
 
 function measured(live: ComponentOverview): Partial<TreeNode> {
@@ -159,6 +162,7 @@ function measured(live: ComponentOverview): Partial<TreeNode> {
   return {
     domain: placement.domain,
     pid: placement.pid,
+    node: placement.node,
     thread,
     jailed: placement.jail?.jailed,
     ram: { quota: account.ramQuota, used: account.ramUsed, peak: ramPeak },

@@ -9,4 +9,5 @@ export {
   type WantedAllowance,
 } from './rule.ts';
 export { PackageFiles } from './package-files.ts';
+export { travellingCode } from './travelling.ts';
 export { ImportResolver } from './resolve.ts';

@@ -15,7 +15,9 @@ const SEED_BYTES = 32;
 const FILE_BYTES_MAX = 1024;
 
 /** A key, or the reason why there is none. */
-export type KeyReading = { readonly identity: Identity } | { readonly problem: string };
+export type KeyReading =
+  | { readonly identity: Identity; readonly seed: string }
+  | { readonly problem: string };
 
 /**
  * Makes a new key and writes its seed to a file that is not there yet. Of a file that could not be
@@ -39,7 +41,7 @@ export function writeNewKey(file: string): KeyReading {
   } finally {
     closeSync(descriptor);
   }
-  return { identity: new Identity(seed) };
+  return { identity: new Identity(seed), seed };
 }
 
 function directoryReason(error: unknown): string {
@@ -69,7 +71,7 @@ export function readKey(file: string): KeyReading {
     return { problem: `cannot read ${file}: ${systemReason(error)}` };
   }
   try {
-    return { identity: new Identity(text) };
+    return { identity: new Identity(text), seed: text };
   } catch (error) {
     if (error instanceof NkeyError) return { problem: `${file} is no key file: ${error.message}` };
     throw error;

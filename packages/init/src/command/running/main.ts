@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { isRecord, list, record, ShapeError, text } from '@ginit/core';
 import { linesOf, visibleText } from '@ginit/core/system';
+import { nodesAnswer, nodesText } from './nodes.ts';
 import {
   ControlClient,
   ControlError,
@@ -88,6 +89,8 @@ async function perform(options: RunningOptions, client: ControlClient, output: O
   switch (command) {
     case 'ps':
       return show(json, output, await treeFrom(client), (tree) => psLines(tree).join('\n'));
+    case 'nodes':
+      return show(json, output, nodesAnswer(await client.ask('nodes'), 'nodes'), nodesText);
     case 'graph':
       return show(json, output, await treeFrom(client), options.mermaid ? mermaidOf : dotOf);
     case 'top':

@@ -16,6 +16,7 @@ export const RUNNING_COMMANDS = [
   'vm',
   'wait',
   'plan',
+  'nodes',
 ] as const;
 /** One of `RUNNING_COMMANDS`. */
 export type RunningCommand = (typeof RUNNING_COMMANDS)[number];
@@ -52,6 +53,14 @@ export const RUNNING_HELP: Readonly<Record<RunningCommand, string>> = {
 
 The tree of components, each with: its state; where it runs (process and thread); RAM and capabilities in use of its
 quota; how often it was started again; and why it does not get on, if it does not.
+
+${COMMON}`,
+  nodes: `ginit nodes: the machines of a running system's cluster
+
+  ginit nodes [OPTIONS]
+
+Each node of the list of keys: whether it is there; what it lends and how much of that is used; how many components run
+there; its labels; and versions and platform.
 
 ${COMMON}`,
   top: `ginit top: what the components of a running system do
@@ -261,6 +270,7 @@ function wrongLabels(command: RunningCommand, labels: readonly string[]): string
     case 'ps':
     case 'top':
     case 'graph':
+    case 'nodes':
       return labels[0] === undefined ? undefined : `ginit ${command} takes no "${labels[0]}"`;
     case 'log':
     case 'restart':

@@ -21,7 +21,11 @@ function stateText({ state, exitCode }: TreeNode): string {
   return state === 'exited' && exitCode !== undefined ? `exited ${exitCode}` : state;
 }
 
-function placeOf({ isolation, domain, pid, thread, jailed }: TreeNode): string {
+function placeOf({ isolation, domain, pid, thread, jailed, node }: TreeNode): string {
+  if (node !== undefined) {
+    const which = pid === undefined ? '' : `, process ${pid}${jailed === true ? ', jailed' : ''}`;
+    return `node ${visibleText(node)}${which}`;
+  }
   if (pid === undefined) return isolation;
   if (isolation === 'process') return `process ${pid}${jailed === true ? ', jailed' : ''}`;
   const which = thread === undefined ? '' : ` thread ${thread}`;

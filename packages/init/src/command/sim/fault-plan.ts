@@ -61,6 +61,30 @@ const diskFaults = [
   }),
 ] as const;
 
+const perMille = (what: string) =>
+  attribute.integer(`How many of a thousand messages ${what}`, { min: 0, max: 900, fallback: 0 });
+
+const busFaults = [
+  element('bus-trouble', 'The bus treats messages badly for a while (needs --carriers bus)', {
+    attributes: {
+      lost: perMille('are lost'),
+      doubled: perMille('come twice'),
+      delayed: perMille('are late, with those behind them'),
+      reordered: perMille('are overtaken by those behind them'),
+      delay_ms: attribute.integer('How late at most', { min: 1, max: 60_000, fallback: 1000 }),
+      ms: attribute.integer('For how long', { required: true, min: 1, max: 86_400_000 }),
+      ...timing,
+    },
+  }),
+  element('partition', 'The machine of a component does not reach the others (needs --carriers bus)', {
+    attributes: {
+      ...whom,
+      ms: attribute.integer('For how long', { required: true, min: 1, max: 86_400_000 }),
+      ...timing,
+    },
+  }),
+] as const;
+
 const memoryFaults = [
   element('out-of-memory', 'The heap of a component is full, which ends its process', {
     attributes: { ...whom, ...timing },
@@ -120,6 +144,7 @@ export const FAULT_PLAN_SCHEMA = element('faults', 'What goes wrong in a simulat
     }),
     ...diskFaults,
     ...memoryFaults,
+    ...busFaults,
     element('config', 'The system gets another config', {
       attributes: {
         file: attribute.text('Its file, beside that of the plan', { required: true }),
@@ -228,6 +253,13 @@ function readFault(fault: FaultReading, configFiles: readonly string[]): Planned
     case 'restart':
     case 'kill':
       return { kind: fault.$type, component: fault.component, ...when };
+    case 'bus-trouble': {
+      const { lost, doubled, delayed, reordered, delay_ms: delayMs, ms } = fault;
+      const rates = { lostPerMille: lost, doubledPerMille: doubled, delayedPerMille: delayed };
+      return { kind: fault.$type, ...rates, reorderedPerMille: reordered, delayMs, ms, ...when };
+    }
+    case 'partition':
+      return { kind: fault.$type, component: fault.component, ms: fault.ms, ...when };
     case 'out-of-memory':
       return { kind: fault.$type, component: fault.component, ...when };
     case 'out-of-quota':

@@ -37,7 +37,7 @@ export interface SimulationOptions {
   /** Things that may happen at most; 10000000 unless told. */
   readonly tasks?: number;
   /** How components are joined; as their placement has it unless told. */
-  readonly carriers?: 'placement' | 'shared' | 'copying';
+  readonly carriers?: 'placement' | 'shared' | 'copying' | 'bus';
   /** RAM quota of the whole system, for example `512M`; `1G` unless told. */
   readonly ram?: string;
   /**

@@ -9,6 +9,7 @@ import {
   countFaults,
   type FaultPlan,
   hasFailed,
+  needsBus,
   runSeed,
   runSeeds,
   SeedPool,
@@ -73,7 +74,10 @@ export async function prepare(
 ): Promise<SeedOptions | undefined> {
   const faults = options.faults === undefined ? NO_FAULTS : readFaultPlan(options.faults, texts.faults);
   const [plan, configFiles] = 'errors' in faults ? [[], []] : [faults.plan, faults.configFiles];
-  const wrongPlan = 'errors' in faults ? faults.errors : missingFaults(plan, options.onlyFaults);
+  const wrongPlan =
+    'errors' in faults
+      ? faults.errors
+      : [...missingFaults(plan, options.onlyFaults), ...missingBus(plan, options)];
   const first = await prepareConfig(options.file, options, output, texts.config);
   const later: (PreparedConfig | undefined)[] = [];
   const directory = dirname(options.faults ?? '');
@@ -114,6 +118,12 @@ function missingFaults(plan: FaultPlan | undefined, only: readonly number[] | un
   const count = countFaults(plan ?? []);
   const wrong = only?.filter((number) => number > count) ?? [];
   return wrong.map((number) => `ginit: --only-faults ${number}: the plan has ${count} faults`);
+}
+
+/** Finds faults of a bus where there is none. */
+function missingBus(plan: FaultPlan, { carriers, faults = '' }: SimOptions): string[] {
+  if (carriers === 'bus' || !needsBus(plan)) return [];
+  return [`ginit: ${faults}: bus-trouble and partition need --carriers bus`];
 }
 
 function seedOptions(

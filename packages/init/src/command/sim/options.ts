@@ -25,7 +25,7 @@ export const SIM_HELP = `ginit sim: runs a system in one thread, on a virtual cl
   --no-shrink     that is not found out
   --shrink-runs N runs for that at most (default: 200)
   --only-faults L of the faults of a run, these by their numbers, for example 3,7; or none
-  --carriers HOW  how components are joined: placement (default), shared, copying
+  --carriers HOW  how components are joined: placement (default), shared, copying; bus: each process on a machine of its own
   --share-modules instances of a component share its modules: saves most of the time of short runs, if no module has state
   --images DIR    write the disks as they are at the end to this directory
   --log           write the schedule to standard error, a line for each thing that happens
@@ -136,8 +136,8 @@ function seedsOf({ seed, seeds, replay }: SeedChoice): readonly [number, number]
 }
 
 function carriersOf(text: string): CarrierChoice {
-  if (text === 'placement' || text === 'shared' || text === 'copying') return text;
-  throw new WrongUse(`--carriers ${text}: not one of placement, shared, copying`);
+  if (text === 'placement' || text === 'shared' || text === 'copying' || text === 'bus') return text;
+  throw new WrongUse(`--carriers ${text}: not one of placement, shared, copying, bus`);
 }
 
 function numbersOf(text: string | undefined, plan: string | undefined): readonly number[] | undefined {

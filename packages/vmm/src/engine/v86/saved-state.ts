@@ -67,8 +67,8 @@ export async function restoreV86(loop: V86Loop, from: StateSource): Promise<Reco
     if (count === 0 && page === pages) break;
     if (page < next || count === 0 || count > RUN_PAGES_MAX || page + count > pages)
       throw new StateError('its memory is not that of this machine');
-    cpu.mem8.set(await from.read(count * PAGE_BYTES), page * PAGE_BYTES);
     next = page + count;
+    await from.readInto(cpu.mem8.subarray(page * PAGE_BYTES, next * PAGE_BYTES));
   }
   const { counter_start_time: times } = cpu.devices.pit;
   const laterMs = loop.constructor.microtick() - beside['nowMs'];

@@ -1,0 +1,101 @@
+/**
+ * Checks UFS1 and UFS2 in the five passes of the BSDs: inodes with their fragments, directories,
+ * the tree, the links, and the bitmaps and counts of the groups. Nothing here is shared with the
+ * driver, so that neither hides a mistake of the other. With `mends`, each pass sets right what it
+ * finds.
+ */
+import type { BlockIo } from '../../hypercall/hypercalls.ts';
+import { bytesAt } from '../device.ts';
+import { type CheckReport, Findings, type RepairReport } from '../report.ts';
+import { Connector } from './connector.ts';
+import { Claims, type Context, ROOT } from './context.ts';
+import { checkDirectories } from './directory-pass.ts';
+import { type FfsGeometry, readGeometry } from './geometry.ts';
+import { checkGroups } from './group-pass.ts';
+import { FfsImage } from './image.ts';
+import { InodePass } from './inode-pass.ts';
+import { checkLinks, checkTree } from './tree-pass.ts';
+
+/** Mending shows more to mend: what a lost directory had, for example. */
+const PASSES_MAX = 8;
+const CLEAN_AT = 209;
+const FLAGS_AT = 1312;
+const OLD_FLAGS_AT = 211;
+/** The flags `unclean` and `needs a check`. */
+const FLAGS_OF_DOUBT = 5;
+
+/**
+ * Checks what is on a device. Rejects with `NoFileSystem`, with `Corrupt` where the superblock
+ * makes no sense, with `NotSupported` where it is too large, or with `InputOutput`.
+ */
+export async function checkFfs(bio: BlockIo): Promise<CheckReport> {
+  return checkOnce(bio, await readGeometry(bio), false);
+}
+
+/**
+ * Mends what is on a device, until nothing is left to mend, and marks it as clean. Resolves to what
+ * was found at first, and what is left. Rejects as `checkFfs` does.
+ */
+export async function repairFfs(bio: BlockIo): Promise<RepairReport> {
+  const before = await checkFfs(bio);
+  for (let pass = 0; pass < PASSES_MAX; pass += 1) {
+    const report = await checkOnce(bio, await readGeometry(bio), true);
+    if (report.findings.length === 0) break;
+  }
+  const after = await checkFfs(bio);
+  if (after.findings.length === 0) await markClean(bio);
+  return { before, after };
+}
+
+async function checkOnce(bio: BlockIo, geometry: FfsGeometry, mends: boolean): Promise<CheckReport> {
+  const found = new Findings();
+  const image = new FfsImage(bio, geometry);
+  const claims = new Claims(geometry.size);
+  claimStructures(geometry, claims);
+  const context: Context = {
+    geometry,
+    image,
+    found,
+    mends,
+    claims,
+    inodes: new Map(),
+    directories: new Map(),
+  };
+  await new InodePass(context).run();
+  if (context.inodes.get(ROOT)?.type !== 4) {
+    found.damage('inode 2: the root is no directory');
+    return found.report('ffs');
+  }
+  await checkDirectories(context);
+  const connector = new Connector(context);
+  await checkTree(context, connector);
+  await checkLinks(context, connector);
+  await checkGroups(context);
+  if (mends) await image.write();
+  return found.report('ffs');
+}
+
+/** Claims what no file may have: the boot area, the structures of the groups, and the counts. */
+function claimStructures(geometry: FfsGeometry, claims: Claims): void {
+  for (let group = 0; group < geometry.groups; group += 1) {
+    const first = group === 0 ? 0 : geometry.start(group) + geometry.i32(8);
+    claims.claim(first, geometry.dataAt(group) - first);
+  }
+  const end = geometry.csaddr + Math.ceil(geometry.cssize / geometry.fsize);
+  for (let at = geometry.csaddr; at < end; at += 1) claims.claim(at, 1);
+}
+
+async function markClean(bio: BlockIo): Promise<void> {
+  const geometry = await readGeometry(bio);
+  const { bytes, view, little } = geometry;
+  bytes[CLEAN_AT] = 1;
+  if (geometry.wide) view.setInt32(FLAGS_AT, geometry.flags & ~FLAGS_OF_DOUBT, little);
+  else bytes[OLD_FLAGS_AT] = geometry.flags & ~FLAGS_OF_DOUBT;
+  const sector = Math.floor(geometry.at / bio.sectorSizeBytes);
+  const from = geometry.at - sector * bio.sectorSizeBytes;
+  const count = Math.ceil((from + bytes.length) / bio.sectorSizeBytes);
+  const whole = await bytesAt(bio, sector * bio.sectorSizeBytes, count * bio.sectorSizeBytes);
+  whole.set(bytes, from);
+  await bio.write(sector, whole);
+  await bio.sync();
+}

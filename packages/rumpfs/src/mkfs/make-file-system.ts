@@ -1,0 +1,62 @@
+/** Makes new file systems, of the formats that can be made. */
+import { FsError } from '../errors.ts';
+import type { FormatDevice, FormatWorld } from './format-device.ts';
+import { type ExtOptions, makeExt } from './make-ext.ts';
+import { makeMsdos, type MsdosOptions } from './make-msdos.ts';
+
+/** The formats that can be made, by the names of `mkfs`. */
+export const MADE_TYPES = ['ext2', 'msdos', 'fat12', 'fat16', 'fat32'] as const;
+/** One of `MADE_TYPES`. */
+export type MadeType = (typeof MADE_TYPES)[number];
+
+/** Wishes for a new file system; a missing one is chosen by the size of the device. */
+export interface MakeOptions {
+  readonly label?: string | undefined;
+  /** Bytes of a block of ext2, or of a cluster of a FAT. */
+  readonly blockBytes?: number | undefined;
+  /** ext2: bytes of the device for each inode. */
+  readonly bytesPerInode?: ExtOptions['bytesPerInode'];
+  /** ext2: bytes of an inode. */
+  readonly inodeBytes?: ExtOptions['inodeBytes'];
+  /** FAT: bytes of a sector. */
+  readonly sectorBytes?: MsdosOptions['sectorBytes'];
+}
+
+/** Whether a word names a format that can be made. */
+export function isMadeType(word: string): word is MadeType {
+  return MADE_TYPES.some((type) => type === word);
+}
+
+/**
+ * Makes a file system on a device; what was there is lost. Rejects with `InvalidArgument` for
+ * wishes that cannot be, before anything is written, or with `InputOutput`.
+ */
+export async function makeFileSystem(
+  device: FormatDevice,
+  type: MadeType,
+  options: MakeOptions,
+  world: FormatWorld,
+): Promise<void> {
+  const { label, blockBytes, bytesPerInode, inodeBytes, sectorBytes } = options;
+  switch (type) {
+    case 'ext2':
+      refuse(type, { sectorBytes });
+      return makeExt(device, { label, blockBytes, bytesPerInode, inodeBytes }, world);
+    case 'msdos':
+    case 'fat12':
+    case 'fat16':
+    case 'fat32': {
+      refuse(type, { bytesPerInode, inodeBytes });
+      const bits = BITS[type];
+      return makeMsdos(device, { label, clusterBytes: blockBytes, sectorBytes, bits }, world);
+    }
+  }
+}
+
+const BITS = { msdos: undefined, fat12: 12, fat16: 16, fat32: 32 } as const;
+
+function refuse(type: MadeType, foreign: Readonly<Record<string, number | undefined>>): void {
+  for (const [name, value] of Object.entries(foreign)) {
+    if (value !== undefined) throw new FsError('InvalidArgument', `${type} has no ${name}`);
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Power failures by seed, as many runs as are asked for: `npm run fs-campaign -- crash TYPE --count
+ * N`. Our checker sees every state, and the format's own tool one of several.
+ */
+import { describe, expect, test } from 'vitest';
+import { campaignOf, Progress } from '../campaign.ts';
+import { missingTools, Workshop } from '../e2fsprogs.ts';
+import { FatWorkshop, missingFatTools } from '../fat-tools.ts';
+import { cutEverywhere, JOURNAL_CASES, PLAIN_CASES } from './cut-ext.ts';
+import { cutFatEverywhere, FAT_POWER_FORMS } from './cut-fat.ts';
+
+/** The tools of the format look at one state of so many. */
+const CHECKED_EVERY = 40;
+
+describe('power failures', () => {
+  const ext = campaignOf('crash', 'ext2', 2);
+  test.skipIf(missingTools !== undefined || ext === undefined)(
+    `ext: what was synced is there ${missingTools ?? ''}`,
+    { timeout: 0 },
+    async () => {
+      const workshop = new Workshop();
+      const cases = [...JOURNAL_CASES, ...PLAIN_CASES];
+      const { count, seed: first } = ext ?? { count: 0, seed: 0 };
+      const counts = { runs: 0, states: 0, checked: 0, mended: 0 };
+      const progress = new Progress('crash ext2', first, count, 1);
+      for (let seed = first; seed < first + count; seed += 1) {
+        const one = cases[seed % cases.length];
+        if (one === undefined) break;
+        const image = workshop.make(one.size, ['-b', String(one.blockSize), '-N', '128', ...one.args]);
+        const found = await cutEverywhere(workshop, CHECKED_EVERY, image, one, seed);
+        counts.runs += 1;
+        counts.states += found.states;
+        counts.checked += found.checked;
+        counts.mended += found.mended;
+        progress.at(seed + 1, counts);
+      }
+      workshop.dispose();
+      progress.end(counts);
+      expect(counts.states).toBeGreaterThan(count * 20);
+    },
+  );
+
+  const fat = campaignOf('crash', 'msdos', 2);
+  test.skipIf(missingFatTools !== undefined || fat === undefined)(
+    `msdos: what was synced is there ${missingFatTools ?? ''}`,
+    { timeout: 0 },
+    async () => {
+      const workshop = new FatWorkshop();
+      const { count, seed: first } = fat ?? { count: 0, seed: 0 };
+      const counts = { runs: 0, states: 0, mended: 0 };
+      const progress = new Progress('crash msdos', first, count, 1);
+      for (let seed = first; seed < first + count; seed += 1) {
+        const form = FAT_POWER_FORMS[seed % FAT_POWER_FORMS.length];
+        if (form === undefined) break;
+        const { memoryBytes, steps } = form;
+        const found = await cutFatEverywhere(
+          workshop,
+          CHECKED_EVERY,
+          workshop.make(form),
+          seed,
+          steps,
+          memoryBytes,
+        );
+        counts.runs += 1;
+        counts.states += found.states;
+        counts.mended += found.mended;
+        progress.at(seed + 1, counts);
+      }
+      workshop.dispose();
+      progress.end(counts);
+      expect(counts.states).toBeGreaterThan(count * 10);
+    },
+  );
+});

@@ -1,0 +1,101 @@
+/**
+ * Hostile images by seed, as many as are asked for: `npm run fs-campaign -- hostile TYPE --count N`.
+ * Whatever an image holds, every use of it ends, with results or an `FsError`, nothing is asked for
+ * that is not on the device, and our checker ends, too. `npm run test:long` tries a few of them.
+ */
+import { describe, expect, test } from 'vitest';
+import { campaignOf, Progress } from '../campaign.ts';
+import { missingTools } from '../e2fsprogs.ts';
+import { exerciseImage } from '../exercise.ts';
+import { missingFatTools } from '../fat-tools.ts';
+import { missingZisofs } from '../iso-tools.ts';
+import { FsError } from '../../src/errors.ts';
+import { ourFindings } from '../our-check.ts';
+import { mutate } from './mutate.ts';
+import { VICTIMS, type VictimType } from './victims.ts';
+
+/** The images that are tried without a campaign. */
+const USUAL_COUNT = 40;
+/** So many names of an image are followed. */
+const VISITS = 40;
+/** A use of one image that takes longer hangs. */
+const PATIENCE_MS = 60_000;
+const MISSING: Record<VictimType, string | undefined> = {
+  ext2: missingTools,
+  msdos: missingFatTools,
+  cd9660: missingZisofs,
+};
+/** What an error of a damaged image says besides the structure: where it is. */
+const PLACE = /\d|superblock|boot sector|descriptor/;
+
+/** Rejects if an image keeps us for too long without keeping the thread. */
+async function within<Result>(work: Promise<Result>): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error('hangs')), PATIENCE_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+describe('hostile images', () => {
+  for (const type of ['ext2', 'msdos', 'cd9660'] as const) {
+    const campaign = campaignOf('hostile', type, USUAL_COUNT);
+    test.skipIf(MISSING[type] !== undefined || campaign === undefined)(
+      `${type}: every use ends ${MISSING[type] ?? ''}`,
+      { timeout: 0 },
+      async () => {
+        const victims = await VICTIMS[type]();
+        const { count, seed: first } = campaign ?? { count: 0, seed: 0 };
+        const counts = { images: 0, mounted: 0, refused: 0, checked: 0, errors: 0, corrupt: 0 };
+        const progress = new Progress(`hostile ${type}`, first, count);
+        const largest = Math.max(...victims.map(({ image }) => image.length));
+        const memory = new Uint8Array(largest);
+        for (let seed = first; seed < first + count; seed += 1) {
+          const victim = victims[seed % victims.length];
+          if (victim === undefined) break;
+          const image = memory.subarray(0, victim.image.length);
+          mutate(victim, image, seed);
+          const unclear: string[] = [];
+          try {
+            const findings = await within(
+              ourFindings(image, type).catch((error: unknown) => {
+                if (!(error instanceof FsError)) throw error;
+                return undefined;
+              }),
+            );
+            if (findings !== '') counts.checked += 1;
+            const mounted = await within(
+              exerciseImage(
+                image,
+                type,
+                (error) => {
+                  counts.errors += 1;
+                  if (error.code !== 'Corrupt') return;
+                  counts.corrupt += 1;
+                  if (!PLACE.test(error.message)) unclear.push(error.message);
+                },
+                VISITS,
+              ),
+            );
+            counts[mounted ? 'mounted' : 'refused'] += 1;
+          } catch (error) {
+            throw new Error(`${type}, ${victim.title}, seed ${seed}`, { cause: error });
+          }
+          expect(unclear, `${victim.title}, seed ${seed}`).toEqual([]);
+          counts.images += 1;
+          progress.at(seed + 1, counts);
+        }
+        progress.end(counts);
+        expect(counts.images).toBe(count);
+        // One seed, to look at what it found, need not be mounted.
+        if (count < USUAL_COUNT) return;
+        expect(counts.mounted).toBeGreaterThan(count / 10);
+        expect(counts.checked).toBeGreaterThan(count / 8);
+      },
+    );
+  }
+});

@@ -1,0 +1,91 @@
+/** A cluster for tests: a real nats-server, keys, and ginit processes as its head and its nodes. */
+import { randomBytes } from 'node:crypto';
+import { chmodSync } from 'node:fs';
+import { Identity, newSeed } from '@ginit/core/nats';
+import { type FinishedRun, type GinitRun, systemConfig, Workplace } from './ginit.ts';
+import { NatsServer } from './nats-server.ts';
+
+/** The name of the cluster. */
+export const CLUSTER = 'test';
+/** How long a machine of a test may be unreachable before it is lost. */
+const LEASE = '1s';
+/** Each look at a system starts a process, which takes a while. */
+const LOOKS_MAX = 40;
+
+/** A cluster in a directory of its own. */
+export class TestCluster implements AsyncDisposable {
+  readonly place = new Workplace();
+  readonly server: NatsServer;
+  readonly #keys: ReadonlyMap<string, string>;
+  readonly #running: GinitRun[] = [];
+
+  private constructor(
+    server: NatsServer,
+    keys: ReadonlyMap<string, string>,
+    seeds: ReadonlyMap<string, string>,
+  ) {
+    this.server = server;
+    this.#keys = keys;
+    for (const [name, seed] of seeds) chmodSync(this.place.write(`${name}.key`, `${seed}\n`), 0o600);
+    this.place.write('keys', [...keys].map(([name, key]) => `${name} ${key}\n`).join(''));
+  }
+
+  /** A cluster whose bus knows these names, and `head`. */
+  static async start(...names: readonly string[]): Promise<TestCluster> {
+    const seeds = new Map(['head', ...names].map((name) => [name, newSeed(randomBytes(32))]));
+    const keys = new Map(Array.from(seeds, ([name, seed]) => [name, new Identity(seed).publicKey]));
+    return new TestCluster(await NatsServer.start(CLUSTER, [...keys.values()]), keys, seeds);
+  }
+
+  keyOf(name: string): string {
+    return this.#keys.get(name) ?? '';
+  }
+
+  get #bus(): readonly string[] {
+    return ['--bus', this.server.url, '--cluster', CLUSTER, '--lease', LEASE];
+  }
+
+  /** Runs a command of ginit on the bus. */
+  run(...args: readonly string[]): GinitRun {
+    const run = this.place.start(...args, ...this.#bus);
+    this.#running.push(run);
+    return run;
+  }
+
+  /** Starts a node, and waits until the head can have it. */
+  node(name: string, ...args: readonly string[]): GinitRun {
+    return this.run('node', '--name', name, '--cache', this.place.path(`cache-${name}`), ...args);
+  }
+
+  /** Attaches a component. */
+  attach(name: string, file: string, ...args: readonly string[]): GinitRun {
+    return this.run('attach', '--name', name, ...args, file);
+  }
+
+  /** Starts a head with these start nodes. */
+  head(starts: string): GinitRun {
+    this.place.write('cluster.xml', systemConfig(starts));
+    return this.run('cluster.xml');
+  }
+
+  /** Asks the head. */
+  async ask(...args: readonly string[]): Promise<FinishedRun> {
+    return this.place.run(...args, '--system', 'cluster');
+  }
+
+  /** Asks the head again and again until its answer has this; an answer that never has is thrown. */
+  async untilSays(what: RegExp, ...args: readonly string[]): Promise<void> {
+    for (let looks = 1; ; looks++) {
+      const { stdout } = await this.ask(...args);
+      if (what.test(stdout)) return;
+      if (looks >= LOOKS_MAX) throw new Error(`"ginit ${args.join(' ')}" never said ${what}:\n${stdout}`);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const run of this.#running) run.killGroup();
+    await Promise.all(this.#running.map(({ finished }) => finished));
+    await this.server[Symbol.asyncDispose]();
+    this.place[Symbol.dispose]();
+  }
+}
