@@ -90,7 +90,9 @@ setsid cttyhack sh < /dev/console
 exec poweroff
 `;
 
-/** Ends the machine. BusyBox' own programs would tell the first process to, which does not listen. */
+/**
+ * Ends the machine. BusyBox' own programs would tell the first process to, which does not listen.
+ */
 const end = (how: string): string =>
   `#!/bin/busybox sh\ncd /\numount -a -r 2> /dev/null\nsync\nexec busybox ${how} -f\n`;
 const ENDS = ['poweroff', 'reboot', 'halt'];
