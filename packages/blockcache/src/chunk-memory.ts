@@ -12,12 +12,18 @@ export interface Segment {
   readonly end: number;
 }
 
+/** So many views of whole chunks are kept: making one costs an allocation at each hit. */
+const VIEWS = 2048;
+
 export class ChunkMemory {
   readonly #granuleChunks: number;
   readonly #blockSize: number;
   /** The memory of each granule; undefined where there is none. */
   readonly #granules: (Uint8Array | undefined)[] = [];
   readonly #retired = new Set<Segment>();
+  readonly #views: (Uint8Array | undefined)[] = Array.from({ length: VIEWS });
+  /** The slot that each kept view shows. */
+  readonly #viewed = new Int32Array(VIEWS).fill(-1);
   #slots = 0;
 
   constructor(granuleChunks: number, blockSize: number) {
@@ -73,11 +79,26 @@ export class ChunkMemory {
     assert(this.#retired.delete(segment), 'what is removed was retired');
     const [from, to] = [segment.first / this.#granuleChunks, segment.end / this.#granuleChunks];
     for (let at = from; at < to; at++) this.#granules[at] = undefined;
+    this.#views.fill(undefined);
+    this.#viewed.fill(-1);
     while (this.#granules.length > 0 && this.#granules.at(-1) === undefined) this.#granules.pop();
   }
 
   /** `count` blocks of a slot, from its block `first` on. */
   blocks(slot: number, first: number, count: number): Uint8Array {
+    const whole = count * this.#blockSize === CHUNK_BYTES;
+    const place = slot % VIEWS;
+    const kept = whole && this.#viewed[place] === slot ? this.#views[place] : undefined;
+    if (kept !== undefined) return kept;
+    const made = this.#view(slot, first, count);
+    if (whole) {
+      this.#views[place] = made;
+      this.#viewed[place] = slot;
+    }
+    return made;
+  }
+
+  #view(slot: number, first: number, count: number): Uint8Array {
     const granule = this.#granules[Math.floor(slot / this.#granuleChunks)];
     assert(granule !== undefined, 'a slot has memory');
     const start = (slot % this.#granuleChunks) * CHUNK_BYTES + first * this.#blockSize;

@@ -116,9 +116,15 @@ export class ReadAhead {
       return;
     }
     let oldest = this.#sequences[0];
-    for (const sequence of this.#sequences) {
-      if (oldest === undefined || sequence.lastUse < oldest.lastUse) oldest = sequence;
+    for (let at = 1; at < SEQUENCES; at++) {
+      const sequence = this.#sequences[at];
+      if (sequence && oldest && sequence.lastUse < oldest.lastUse) oldest = sequence;
     }
-    if (oldest !== undefined) Object.assign(oldest, { next, window: 0, end, start, lastUse });
+    if (oldest === undefined) return;
+    oldest.next = next;
+    oldest.window = 0;
+    oldest.end = end;
+    oldest.start = start;
+    oldest.lastUse = lastUse;
   }
 }

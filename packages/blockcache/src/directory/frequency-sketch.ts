@@ -16,13 +16,13 @@ const HASHES = 2 ** 32;
 const SEEDS = [0x9e37_79b1, 0xc2b2_ae3d, 0x27d4_eb2f, 0x1656_67b1] as const;
 
 export class FrequencySketch {
-  readonly #words: Uint32Array;
+  readonly #words: Int32Array;
   readonly #counters: number;
   readonly #usesMax: number;
   #uses = 0;
 
   constructor(slots: number) {
-    this.#words = new Uint32Array(Math.max(WORDS_MIN, WORDS_A_SLOT * slots));
+    this.#words = new Int32Array(Math.max(WORDS_MIN, WORDS_A_SLOT * slots));
     this.#counters = this.#words.length * COUNTERS_A_WORD;
     this.#usesMax = Math.max(WORDS_MIN, slots) * USES_A_SLOT;
   }
@@ -52,7 +52,7 @@ export class FrequencySketch {
       const shift = (counter & 7) * 4;
       const word = this.#words[counter >>> 3] ?? 0;
       if (((word >>> shift) & COUNT_MAX) === COUNT_MAX) continue;
-      this.#words[counter >>> 3] = word + 2 ** shift;
+      this.#words[counter >>> 3] = word + (1 << shift);
       added = true;
     }
     if (added && ++this.#uses >= this.#usesMax) this.#halve();

@@ -15,6 +15,7 @@ const SECTOR_BYTES = 512;
 
 /**
  * A device in memory that remembers each write and sync. Requests take a random number of turns.
+ * With `through` something stands between it and who uses it.
  */
 export class RecordedDisk implements Hypercalls {
   readonly bio: BlockIo;
@@ -26,12 +27,17 @@ export class RecordedDisk implements Hypercalls {
   readonly #random: () => number;
   #timeMs = 1_700_000_000_000;
 
-  constructor(image: Uint8Array, memoryBytes: number, seed: number) {
+  constructor(
+    image: Uint8Array,
+    memoryBytes: number,
+    seed: number,
+    through: (io: BlockIo) => BlockIo = (io) => io,
+  ) {
     this.base = image.slice();
     this.#now = image.slice();
     this.memoryBytes = memoryBytes;
     this.#random = randomFrom(seed);
-    this.bio = {
+    this.bio = through({
       sectorSizeBytes: SECTOR_BYTES,
       sectorCount: image.length / SECTOR_BYTES,
       writeable: true,
@@ -50,7 +56,7 @@ export class RecordedDisk implements Hypercalls {
         await this.#turns();
         this.events.push({ kind: 'sync', covers });
       },
-    };
+    });
   }
 
   now(): Promise<number> {

@@ -35,7 +35,7 @@ export async function assembleFirst(
   disks: readonly OpenDisk[],
   events: AssemblyEvents,
 ): Promise<FirstAssembly> {
-  const { cpu, disk, display, kernel, multiboot, shared, state, serial } = config.$children;
+  const { cpu, display, kernel, multiboot, shared, state, serial } = config.$children;
   if (state && shared[0])
     throw shared[0].$node.errorAt('a machine with shared folders cannot be saved: it has no <state>');
   const guestFiles = new GuestFiles(env);
@@ -59,7 +59,10 @@ export async function assembleFirst(
     const needs = { kernel: files.kernel, processors, freeBytes: await freeForGuest(env) };
     const choice = chooseEngine(config, needs, env.host.grants);
     const { why } = choice;
-    checkDisks(disk, choice.name);
+    checkDisks(
+      disks.map((one) => one.config),
+      choice.name,
+    );
     const virtioDisks = disks.filter((one) => one.config.model === 'virtio').length;
     const shares = await openShares(env, shared, sharesMostOn(choice.name, virtioDisks));
     const parts = { env, config, disks, drives, shares, ...files, events };

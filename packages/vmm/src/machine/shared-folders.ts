@@ -104,6 +104,7 @@ export function addShare(engine: EmbeddedEngine, share: OpenShare, events: Share
     name: `virtio-9p ${tag}`,
     legacy: transport.legacy,
     modern: transport.modern,
+    window: transport,
     configSpace: (place) => transport.configSpace(place),
   });
   return transport;
