@@ -15,8 +15,9 @@ import { FsError } from '../errors.ts';
  *     inodes: 0 type · 4 length · 8 count · 12 whether earlier ones are void · 16 for each: number,
  *             mode; inodes that are in use, but may have no name
  *
- * Numbers are in the byte order of the machine that wrote them. Source: NetBSD's manual page
- * wapbl(4) and the description of the records in its public header.
+ * Numbers are in the byte order of the machine that wrote them. Sources: NetBSD's manual page
+ * wapbl(4), its header sys/wapbl.h, and, for the order in which records count, the replay in its
+ * kern/vfs_wapbl.c (BSD licence; read, not copied).
  */
 export const LOG_TYPE = {
   header: 0x5741_424c,
