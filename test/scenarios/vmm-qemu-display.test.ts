@@ -147,8 +147,6 @@ describe.skipIf(lacksQemu !== undefined)(
           const fetch = ['guests', 'fetch', 'grub-rescue', '--into', place.directory];
           const fetched = await runProgram(process.execPath, [GINIT, ...fetch], { timeoutMs: FETCH_MS });
           if (fetched.status !== 0) context.skip(`the guest is not to be had: ${fetched.text}`);
-          const noDiscs = missingOf('genisoimage');
-          if (noDiscs !== undefined) context.skip(noDiscs);
           // The files of the machine: two floppy disks, and room for its state.
           place.write('files/about', 'the files of a machine\n');
           for (const [name, content] of [
