@@ -211,9 +211,6 @@ describe.skipIf(lacksQemu !== undefined)(
           await change('floppy', '/one.img');
           await command('clear; cat (fd0)/one');
           await sees('the first disc');
-          await change('cdrom', '/one.iso');
-          await command('clear; cat (fd0)/one');
-          await sees('the first disc');
           await operator.vm('save');
           await operator.vm('resume');
           await change('floppy', '/two.img');
