@@ -63,7 +63,7 @@ function contenders({ directory, places, settings }) {
     lookups('auto'),
     lookups('lru'),
     ginit('hits', 'hits in a cache of 32 MiB', { cacheMib: 32, wide: false }),
-    ginit('misses', 'misses of a cache of 2 MiB', { cacheMib: 2, wide: true }),
+    ginit('misses', 'misses of a cache of 8 MiB', { cacheMib: 8, wide: true }),
     ginit('none', 'the device without a cache', { wide: true }),
   ];
 }
