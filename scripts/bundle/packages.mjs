@@ -83,7 +83,7 @@ export const PACKAGES = [
     ]
       .map((name) => `${name}/main`)
       // What other packages use of it.
-      .concat('nbd_server/index')
+      .concat('nbd_server/index', 'image/index')
       .map((entry) => ({ entries: () => [entry] })),
   },
   {

@@ -53,6 +53,48 @@ test('without a BIOS, the cables of the IDE controller are switched on', async (
   }
 });
 
+/** A request to the first configuration word of a device that there is not. */
+const NOBODY = 0x8000_b800 | 0;
+
+test('a guest may write to the configuration space of a device that there is not', async () => {
+  const program = new Program().out(0xcf8, 4, NOBODY);
+  program.out(0xcfc, 1, 1).out(0xcfc, 2, 1).out(0xcfc, 4, 1).inByte(0xcfc).writeSerial();
+  const { lastByte } = await engineOf(program);
+  expect(await lastByte()).toBe(0xff);
+});
+
+test('a window in the configuration space leads to the registers of a device', async () => {
+  const written: [number, number, number][] = [];
+  const registers: RegisterBlock = {
+    size: 128,
+    read: (offset, bytes) => (offset === 20 && bytes === 1 ? 0x41 : 0),
+    write: (offset, bytes, value) => written.push([offset, bytes, value]),
+  };
+  const windowDataAt = 0x80;
+  const device = {
+    name: 'device',
+    legacy: NO_REGISTERS,
+    modern: registers,
+    window: {
+      windowDataAt,
+      throughWindow: (space: Uint8Array, value?: number) => {
+        const offset = space[0x78] ?? 0;
+        if (value === undefined) return registers.read(offset, 1);
+        registers.write(offset, 1, value);
+        return 0;
+      },
+    },
+    configSpace: () => new Uint8Array(256),
+  };
+  const at = (offset: number): number => 0x8000_4000 | offset | 0;
+  const program = new Program().out(0xcf8, 4, at(0x78)).out(0xcfc, 4, 20);
+  program.out(0xcf8, 4, at(windowDataAt)).out(0xcfc, 4, 0x1234_5678).inByte(0xcfc).writeSerial();
+  const { engine, lastByte } = await engineOf(program);
+  engine.addPciDevice(device);
+  expect(await lastByte()).toBe(0x41);
+  expect(written).toEqual([[20, 1, 0x1234_5678]]);
+});
+
 test("our devices have interrupt lines of their own, and none is that of v86's sound card", async () => {
   const program = new Program().out(0x22c, 1, FORCE_INTERRUPT);
   // The interrupt controller is asked for the lines that are raised.

@@ -23,6 +23,16 @@ export interface PciDevice {
   configSpace(place: { legacyPort: number; modernPort: number; interruptLine: number }): Uint8Array;
   readonly legacy: RegisterBlock;
   readonly modern: RegisterBlock;
+  /** A word of the configuration space that leads to one of the blocks, as other fields say. */
+  readonly window?: ConfigWindow;
+}
+
+/** See `PciDevice`. */
+export interface ConfigWindow {
+  /** Where the word is, once the configuration space is made. */
+  readonly windowDataAt: number;
+  /** Reads what is behind it, or writes there; `space` is the configuration space. */
+  throughWindow(space: Uint8Array, written?: number): number;
 }
 
 /** The interrupt line of a PCI device. */
@@ -35,6 +45,8 @@ export interface InterruptLine {
 export interface Medium {
   readonly sizeBytes: number;
   read(position: number, length: number): Promise<Uint8Array>;
+  /** Missing if the guest cannot write to it. */
+  write?(position: number, bytes: Uint8Array): Promise<void>;
 }
 
 /** An engine does not take a medium. */

@@ -1,4 +1,5 @@
 /** The disks of a machine: Block sessions, as virtio devices or on the IDE bus. */
+import type { ExportedSession } from '@ginit/block/nbd';
 import { type Env, RpcError } from '@ginit/core';
 import { BlockClient } from '@ginit/core/block';
 import { VirtioBlockDevice } from '../devices/virtio/block-device.ts';
@@ -24,11 +25,14 @@ const VIRTIO_BLOCK_BYTES_MAX = 4096;
 /** A request has two descriptors beside its data. */
 const QUEUE_SIZE = 128;
 
+/** What a disk is read from and written to: a Block session, or an image. */
+export type DiskClient = ExportedSession & Pick<BlockClient, 'close'>;
+
 /** A disk whose session is open. */
 export interface OpenDisk {
   readonly label: string;
   readonly config: DiskConfig;
-  readonly client: BlockClient;
+  readonly client: DiskClient;
   /** The same, which knows whether something is under way. */
   readonly watched: WatchedDisk;
   /** The same as the guest has it: with patience, unless errors are to be reported. */
@@ -85,16 +89,22 @@ async function openDisk(
   config: DiskConfig,
   held: (label: string) => Held,
 ): Promise<OpenDisk> {
-  const { label, writeable, model, $node: node } = config;
-  if (model === 'ide' && !writeable) {
-    throw node.errorAt(
-      'a disk of the model ide can be written by its guest: give it writeable="yes", or the model virtio',
-      'model',
-    );
-  }
+  const { label, writeable, $node: node } = config;
+  checkModel(config);
   const client = await BlockClient.connect(env, { label, args: { writeable } }).catch(
     refusedAt(node, 'label', `there is no disk "${label}"`),
   );
+  return openDiskOver(client, config, held);
+}
+
+/** A disk over a session or an image that is open. Throws a `ConfigError`, and closes that. */
+export async function openDiskOver(
+  client: DiskClient,
+  config: DiskConfig,
+  held: (label: string) => Held,
+): Promise<OpenDisk> {
+  const { label, writeable, model, $node: node } = config;
+  checkModel(config);
   const { blockSize } = client.info;
   const problem =
     writeable && !client.info.writeable
@@ -112,6 +122,15 @@ async function openDisk(
   }
   await client.close();
   throw node.errorAt(`the disk "${label}" ${problem}`, 'label');
+}
+
+function checkModel({ writeable, model, $node: node }: DiskConfig): void {
+  if (model !== 'ide' || writeable) return;
+  const wish = node.type === 'image' ? 'an overlay' : 'writeable="yes"';
+  throw node.errorAt(
+    `a disk of the model ide can be written by its guest: give it ${wish}, or the model virtio`,
+    'model',
+  );
 }
 
 /** The part of an open disk that the IDE bus uses. */
@@ -184,6 +203,7 @@ export function addVirtioDisk(
     name: `virtio-blk ${label}`,
     legacy: transport.legacy,
     modern: transport.modern,
+    window: transport,
     configSpace: (place) => transport.configSpace(place),
   });
   return transport;

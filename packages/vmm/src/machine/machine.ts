@@ -13,6 +13,7 @@ import type { Assembly, AssemblyEvents } from './assembly.ts';
 import { complaints } from './complaints.ts';
 import { MachineControl } from './control.ts';
 import { type OpenDisk, openDisks, synchronise } from './disks.ts';
+import { openImages } from './images.ts';
 import { MachineDisplay } from './display.ts';
 import { assembleFirst } from './first-assembly.ts';
 import { type Drives, MediumError } from './media.ts';
@@ -90,7 +91,7 @@ export class Machine {
 
   /** Puts the machine together and starts it. Throws a `ConfigError`, or `TooLittleMemory`. */
   static async start(env: MachineEnv, config: VmmConfig): Promise<Machine> {
-    const { control, disk, display, serial } = config.$children;
+    const { control, disk, display, image, serial } = config.$children;
     const terminal =
       serial &&
       (await TerminalClient.connect(env, { label: serial.label }).catch(
@@ -100,7 +101,9 @@ export class Machine {
     // When the component is stopped it is too late to open the session that this takes.
     await env.timer.sleep(0);
     if (control) await machine.#letControl(control);
-    machine.#disks = await openDisks(env, disk, (label) => (code) => machine.#held(label, code));
+    const held = (label: string) => (code: string) => machine.#held(label, code);
+    const disks = await openDisks(env, disk, held);
+    machine.#disks = [...disks, ...(await openImages(env, image, held))];
     if (display) machine.#display = await MachineDisplay.connect(env, display);
     await machine.#start(config);
     return machine;
@@ -404,6 +407,12 @@ export class Machine {
     return this.#stopped;
   }
 
+  async #settleDrives(): Promise<boolean> {
+    const areWritten = (await this.#drives?.settled()) ?? true;
+    if (!areWritten) await this.#env.error('the floppy disk lacks writes that its guest takes for done');
+    return areWritten;
+  }
+
   async #stop(): Promise<boolean> {
     this.#isOff = true;
     this.#end();
@@ -413,7 +422,10 @@ export class Machine {
     this.#tell();
     await isClosed;
     // Disks come first: neither another disk nor a terminal that nobody reads keeps one waiting.
-    const areSafe = await Promise.all(this.#disks.map((disk) => synchronise(this.#env, disk)));
+    const areSafe = await Promise.all([
+      ...this.#disks.map((disk) => synchronise(this.#env, disk)),
+      this.#settleDrives(),
+    ]);
     const written = this.#serial?.end();
     if (written) await Promise.race([written, this.#env.timer.sleep(LAST_OUTPUT_MS).catch(() => written)]);
     return areSafe.every((isSafe) => isSafe);

@@ -1,18 +1,23 @@
 /**
  * What lies in the drives of a machine: a ROM module, a file of the File_system session "files", or
- * a Block session. It is only read.
+ * a Block session. It is only read, unless it is a floppy disk in a Block session that may be
+ * written: v86 tells the guest nothing of a failure, so each write is followed by a SYNC.
  */
 import { type Env, RpcError } from '@ginit/core';
-import { BlockClient } from '@ginit/core/block';
+import { BlockClient, type BlockInfo } from '@ginit/core/block';
 import { MACHINE_DRIVES, type MachineDrive } from '@ginit/core/machine';
 import type { Medium } from '../engine/engine.ts';
-import { FLOPPY_BYTES_MAX } from '../engine/v86/floppy.ts';
+import { FLOPPY_BYTES_MAX, floppyBytes } from '../engine/v86/floppy.ts';
 import { StateError } from '../state/state-stream.ts';
+import { UncertainWrites } from './disks.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import type { GuestFiles } from './guest-files.ts';
 import { refusedAt } from './refused.ts';
 import type { DriveConfig, VmmConfig } from './schema.ts';
 import type { SavedMachine } from './saved-machine.ts';
+
+const SECTOR_BYTES = 512;
+const KIBIBYTE = 1024;
 
 /** The kinds of places that a medium comes from. */
 type Source = 'rom' | 'file' | 'disk';
@@ -35,7 +40,8 @@ export class MediumError extends Error {
 export class Drives {
   readonly #env: Pick<Env, 'connect' | 'close'>;
   readonly #files: GuestFiles;
-  readonly #reads = new Set<Promise<unknown>>();
+  readonly #requests = new Set<Promise<unknown>>();
+  readonly #writes = new UncertainWrites();
   readonly #media = new Map<MachineDrive, OpenMedium | undefined>();
 
   constructor(env: Pick<Env, 'connect' | 'close'>, files: GuestFiles) {
@@ -68,26 +74,42 @@ export class Drives {
   }
 
   #counted(medium: OpenMedium): Medium {
+    const counted = <Result>(request: Promise<Result>): Promise<Result> => {
+      this.#requests.add(request);
+      const ended = (): void => void this.#requests.delete(request);
+      request.then(ended, ended);
+      return request;
+    };
+    const write = medium.write?.bind(medium);
     return {
       sizeBytes: medium.sizeBytes,
-      read: (position, length) => {
-        const read = medium.read(position, length);
-        this.#reads.add(read);
-        const ended = (): void => void this.#reads.delete(read);
-        read.then(ended, ended);
-        return read;
-      },
+      read: (position, length) => counted(medium.read(position, length)),
+      ...(write && {
+        write: (position: number, bytes: Uint8Array) => {
+          const request = counted(write(position, bytes));
+          this.#writes.add(request);
+          return request;
+        },
+      }),
     };
   }
 
-  /** Reads that are under way. */
+  /** Requests that are under way. */
   get underWay(): number {
-    return this.#reads.size;
+    return this.#requests.size;
   }
 
   /** Settles when those that are under way have ended. */
   async quiet(): Promise<void> {
-    await Promise.allSettled(this.#reads);
+    await Promise.allSettled(this.#requests);
+  }
+
+  /**
+   * Settles when all writes have ended, and what they wrote is on stable storage; with whether none
+   * has failed.
+   */
+  settled(): Promise<boolean> {
+    return this.#writes.settled();
   }
 
   /** The bytes that are kept for what lies in them. */
@@ -155,6 +177,8 @@ export class Drives {
     const { rom, file, label, $node: node } = config;
     const named = (['rom', 'file', 'label'] as const).filter((name) => config[name] !== undefined);
     if (named[1]) throw node.errorAt(`${named[0]} and ${named[1]} exclude each other`, named[1]);
+    if (config.writeable === true && label === undefined)
+      throw node.errorAt('only a floppy disk in a Block session is written: give it a label', 'writeable');
     try {
       if (rom !== undefined) return checked(drive, romMedium(rom, await this.#files.read(config)));
       if (file !== undefined) return await this.#openFile(drive, file);
@@ -187,15 +211,25 @@ export class Drives {
     }
   }
 
-  async #openDisk(label: string, { $node: node }: DriveConfig): Promise<OpenMedium> {
-    const client = await BlockClient.connect(this.#env, { label, args: { writeable: false } }).catch(
+  async #openDisk(label: string, { $node: node, writeable = false }: DriveConfig): Promise<OpenMedium> {
+    const client = await BlockClient.connect(this.#env, { label, args: { writeable } }).catch(
       refusedAt(node, 'label', `there is no disk "${label}"`),
     );
     const { blockSize, blockCount } = client.info;
+    const sizeBytes = blockSize * blockCount;
+    const problem = writeable ? whyNotWritten(client.info) : undefined;
+    if (problem !== undefined) {
+      await client.close();
+      throw new MediumError(`the disk "${label}" ${problem}`);
+    }
+    const write = async (position: number, bytes: Uint8Array): Promise<void> => {
+      await client.write(position / blockSize, bytes.byteLength / blockSize, bytes);
+      await client.sync();
+    };
     return {
       source: 'disk',
       name: label,
-      sizeBytes: blockSize * blockCount,
+      sizeBytes,
       keptBytes: 0,
       read: async (position, length) => {
         const first = Math.floor(position / blockSize);
@@ -205,9 +239,21 @@ export class Drives {
         const skipped = position - first * blockSize;
         return bytes.subarray(skipped, skipped + length);
       },
+      ...(writeable ? { write } : {}),
       close: () => client.close(),
     };
   }
+}
+
+/** Why a Block session is no floppy disk that can be written. */
+function whyNotWritten({ blockSize, blockCount, writeable }: BlockInfo): string | undefined {
+  if (!writeable) return 'cannot be written';
+  if (blockSize !== SECTOR_BYTES)
+    return `has blocks of ${blockSize} bytes, and a floppy disk that is written has ${SECTOR_BYTES}`;
+  const sizeBytes = blockSize * blockCount;
+  const shownBytes = floppyBytes(sizeBytes);
+  if (sizeBytes === shownBytes) return undefined;
+  return `has ${sizeBytes / KIBIBYTE} KiB, and a floppy disk that is written has ${shownBytes / KIBIBYTE}`;
 }
 
 function romMedium(name: string, content: Uint8Array): OpenMedium {
@@ -245,9 +291,14 @@ function checked(drive: MachineDrive, medium: OpenMedium): OpenMedium {
 export async function openDrives(
   env: Pick<Env, 'connect' | 'close'>,
   files: GuestFiles,
-  { $children: { cdrom, floppy } }: VmmConfig,
+  { $children: { cdrom, floppy, image } }: VmmConfig,
 ): Promise<Drives> {
   const drives = new Drives(env, files);
+  const [iso, more] = image.filter(({ type }) => type === 'iso');
+  const tooMany = iso && (more ?? (cdrom ? iso : undefined));
+  if (tooMany) throw tooMany.$node.errorAt('a machine has one CD drive', 'type');
+  if (iso?.overlay !== undefined) throw iso.$node.errorAt('a CD is not written', 'overlay');
+  if (iso) await drives.add('cdrom', { rom: undefined, label: undefined, file: iso.file, $node: iso.$node });
   if (cdrom) await drives.add('cdrom', cdrom);
   if (floppy) await drives.add('floppy', floppy);
   return drives;

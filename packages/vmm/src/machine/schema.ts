@@ -10,6 +10,15 @@ const MEDIUM = {
   ...FILE,
   label: attribute.label('Label of the Block session that has it'),
 };
+/** How a disk is shown, and what becomes of failures. */
+const DISK_WAYS = {
+  model: attribute.oneOf('What the guest sees', ['virtio', 'ide'], { fallback: 'virtio' }),
+  on_error: attribute.oneOf(
+    'Without space, or what is behind its server: the machine is paused, or the guest gets an error',
+    ['pause', 'report'],
+    { fallback: 'pause' },
+  ),
+} as const;
 /** The largest number of a user of Linux. */
 const OWNER_MAX = 2 ** 32 - 2;
 /** The widest picture of v86. */
@@ -61,7 +70,13 @@ export const VMM_CONFIG = element('config', 'One virtual machine', {
       attributes: FILE,
     }),
     element('cdrom', 'A CD drive; without an attribute it is empty', { max: 1, attributes: MEDIUM }),
-    element('floppy', 'A floppy drive; without an attribute it is empty', { max: 1, attributes: MEDIUM }),
+    element('floppy', 'A floppy drive; without an attribute it is empty', {
+      max: 1,
+      attributes: {
+        ...MEDIUM,
+        writeable: attribute.boolean('Whether the guest may write to the Block session', { fallback: false }),
+      },
+    }),
     element('state', 'Where the state of the machine is kept when it is saved', {
       max: 1,
       attributes: {
@@ -77,13 +92,20 @@ export const VMM_CONFIG = element('config', 'One virtual machine', {
     element('disk', 'A disk', {
       attributes: {
         label: attribute.label('Label of the Block session', { required: true }),
-        model: attribute.oneOf('What the guest sees', ['virtio', 'ide'], { fallback: 'virtio' }),
         writeable: attribute.boolean('Whether the guest may write', { fallback: false }),
-        on_error: attribute.oneOf(
-          'Without space, or what is behind its server: the machine is paused, or the guest gets an error',
-          ['pause', 'report'],
-          { fallback: 'pause' },
+        ...DISK_WAYS,
+      },
+    }),
+    element('image', 'A disk or a CD in a file of the File_system session "files"', {
+      attributes: {
+        type: attribute.oneOf('A CD, or a disk in the format of VirtualBox', ['iso', 'vdi'], {
+          required: true,
+        }),
+        file: attribute.text('Path of the image, which is only read', { required: true }),
+        overlay: attribute.text(
+          'Path of what the guest changes of a disk, a qcow2 image, made if it is missing; without it the disk is only read',
         ),
+        ...DISK_WAYS,
       },
     }),
     element('control', 'Lets `ginit vm` act on the machine, by a Machine session that is routed to ginit', {
@@ -148,8 +170,13 @@ export interface FileConfig {
   readonly file: string | undefined;
   readonly $node: ConfigNode;
 }
-/** A `<disk>`. */
-export type DiskConfig = VmmConfig['$children']['disk'][number];
+/** A `<disk>`, or what is the same of an `<image>`. */
+export type DiskConfig = Pick<
+  VmmConfig['$children']['disk'][number],
+  'label' | 'model' | 'writeable' | 'on_error' | '$node'
+>;
+/** An `<image>`. */
+export type ImageConfig = VmmConfig['$children']['image'][number];
 /** A `<display>`. */
 export type DisplayConfig = NonNullable<VmmConfig['$children']['display']>;
 /** A `<shared>`. */
@@ -159,6 +186,7 @@ export type ControlConfig = NonNullable<VmmConfig['$children']['control']>;
 /** A `<cdrom>` or a `<floppy>`. */
 export interface DriveConfig extends FileConfig {
   readonly label: string | undefined;
+  readonly writeable?: boolean;
 }
 /** A `<state>`. */
 export type StateConfig = NonNullable<VmmConfig['$children']['state']>;

@@ -1,7 +1,9 @@
 /**
  * Virtio over PCI (Virtual I/O Device specification 1.2, 4.1), both ways of it: the legacy
  * registers of a transitional device, and the structures of the modern one, which capabilities in
- * the configuration space lead to. Both are in I/O space. A device has one queue.
+ * the configuration space lead to. Both are in I/O space. Who cannot reach that finds a window in
+ * the configuration space: one capability names a place, and its data are what is there. A device
+ * has one queue.
  */
 import { boolean, integer, list, record, type ShapeType, u32 } from '@ginit/core';
 import { GuestFault } from '../guest-memory.ts';
@@ -51,6 +53,9 @@ const ISR_AT = 64;
 const NOTIFY_AT = 68;
 const DEVICE_AT = 128;
 const DEVICE_BYTES = 128;
+/** The window: the type of its capability, and the fields of that (4.1.4.9). */
+const WINDOW_TYPE = 5;
+const WINDOW = { bar: 4, offset: 8, length: 12, data: 16 } as const;
 /** Words of the addresses of a queue. */
 const ADDRESS_WORDS = 6;
 
@@ -87,6 +92,7 @@ export class PciTransport {
   /** What the driver of the modern transport has said about the queue before it enables it. */
   #addresses = new Uint32Array(ADDRESS_WORDS);
   #enabled = false;
+  #windowAt = 0;
 
   constructor(device: VirtioDevice, queue: SplitQueue, host: TransportHost) {
     this.#device = device;
@@ -205,11 +211,13 @@ export class PciTransport {
       { type: 2, offset: NOTIFY_AT, length: 4, multiplier: 0 },
       { type: 3, offset: ISR_AT, length: 1 },
       { type: 4, offset: DEVICE_AT, length: DEVICE_BYTES },
+      { type: WINDOW_TYPE, offset: 0, length: 0 },
     ];
     let at = 0x40;
     space[0x34] = at;
     for (const [index, { type, offset, length, multiplier }] of structures.entries()) {
-      const bytes = multiplier === undefined ? 16 : 20;
+      const bytes = multiplier === undefined && type !== WINDOW_TYPE ? 16 : 20;
+      if (type === WINDOW_TYPE) this.#windowAt = at;
       const next = index === structures.length - 1 ? 0 : at + bytes;
       space.set([9, next, bytes, type, 1, 0, 0, 0], at);
       view.setUint32(at + 8, offset, true);
@@ -217,6 +225,27 @@ export class PciTransport {
       at += bytes;
     }
     return space;
+  }
+
+  /** Where the data of the window are in the configuration space. */
+  get windowDataAt(): number {
+    return this.#windowAt + WINDOW.data;
+  }
+
+  /**
+   * Reads, or writes, the place that the window leads to, as the fields in the configuration space
+   * say. A place that there is not reads as zero.
+   */
+  throughWindow(space: Uint8Array, written?: number): number {
+    const view = new DataView(space.buffer, space.byteOffset + this.#windowAt);
+    const block = [this.legacy, this.modern][view.getUint8(WINDOW.bar)];
+    const offset = view.getUint32(WINDOW.offset, true);
+    const bytes = view.getUint32(WINDOW.length, true);
+    const isPlace = [1, 2, 4].includes(bytes) && offset % bytes === 0;
+    if (!block || !isPlace || offset + bytes > block.size) return 0;
+    if (written === undefined) return block.read(offset, bytes);
+    block.write(offset, bytes, bytes === 4 ? written : written & (2 ** (8 * bytes) - 1));
+    return 0;
   }
 
   #interruptFor(reason: number): void {

@@ -3,7 +3,8 @@
  * IDE as v86 has it knows no failures. A request that fails is not answered: the guest waits for it
  * in vain, and says that its disk does not answer.
  */
-import type { IdeDisk, Medium } from '../engine.ts';
+import { assert } from '@ginit/core';
+import type { Medium } from '../engine.ts';
 
 /** An image. v86 asks for its properties by these names. */
 export class IdeImage {
@@ -11,7 +12,7 @@ export class IdeImage {
   readonly buffer = new ArrayBuffer(0);
   readonly byteLength: number;
   onload?: (event: object) => void;
-  readonly #disk: Medium | IdeDisk;
+  readonly #disk: Medium;
   /** Grows with every reset of the guest. */
   #generation = 0;
   readonly #open = new Set<Promise<unknown>>();
@@ -19,7 +20,7 @@ export class IdeImage {
   #before: Promise<unknown> | undefined;
 
   /** The image may be larger than what it has: zeros come behind that. */
-  constructor(disk: Medium | IdeDisk, byteLength = disk.sizeBytes) {
+  constructor(disk: Medium, byteLength = disk.sizeBytes) {
     this.#disk = disk;
     this.byteLength = byteLength;
   }
@@ -48,11 +49,12 @@ export class IdeImage {
 
   set(position: number, bytes: Uint8Array, done: () => void): void {
     const disk = this.#disk;
-    // Media in drives are not written; v86 keeps its guest from that.
-    if (!('write' in disk)) return;
+    // v86 keeps its guest from writing to other media.
+    assert(disk.write !== undefined, 'only a medium that can be written is written');
+    const write = disk.write.bind(disk);
     // v86 uses its memory again before the answer has come.
     const own = bytes.slice();
-    this.#request(() => disk.write(position, own), done);
+    this.#request(() => write(position, own), done);
   }
 
   get_state(): readonly never[] {

@@ -129,6 +129,12 @@ export interface V86Cpu {
       /** The configuration spaces, by number of the device. */
       readonly device_spaces: readonly (Int32Array | undefined)[];
       readonly devices: readonly ({ readonly pci_bars: (object | undefined)[] } | undefined)[];
+      /** The address of a request to a configuration space, and the answer. */
+      readonly pci_addr32: Int32Array;
+      readonly pci_response: Uint8Array;
+      pci_write8(address: number, value: number): void;
+      pci_write16(address: number, value: number): void;
+      pci_write32(address: number, value: number): void;
       register_device(device: object): void;
       raise_irq(id: number): void;
       lower_irq(id: number): void;
@@ -190,6 +196,9 @@ const FUNCTIONS = [
   'io.port_write16',
   'io.register_read',
   'io.register_write',
+  'devices.pci.pci_write8',
+  'devices.pci.pci_write16',
+  'devices.pci.pci_write32',
   'devices.pci.register_device',
   'devices.pci.raise_irq',
   'devices.pci.lower_irq',
@@ -245,6 +254,8 @@ const OBJECTS = [
   'devices.pci.isa_bridge_space8',
   'devices.pci.devices',
   'devices.pci.device_spaces',
+  'devices.pci.pci_addr32',
+  'devices.pci.pci_response',
   'devices.uart0.input',
   'devices.vga.screen',
   'devices.vga.dac_map',

@@ -25,6 +25,7 @@ import type {
   Medium,
   PciDevice,
 } from '../engine.ts';
+import { ConfigWindows } from './config-windows.ts';
 import { floppyBytes } from './floppy.ts';
 import { IdeImage } from './ide-image.ts';
 import { IdleWaits } from './idle.ts';
@@ -137,6 +138,7 @@ class V86Engine implements EmbeddedEngine {
   readonly #loop: V86Loop;
   readonly #waits = new IdleWaits();
   readonly #power: PowerRegisters;
+  readonly #windows: ConfigWindows;
   #devices = 0;
 
   constructor(
@@ -182,6 +184,7 @@ class V86Engine implements EmbeddedEngine {
       off: () => events.halted(),
     });
     this.#register(this.#power.block, POWER_PORT, this.#power);
+    this.#windows = new ConfigWindows(cpu);
     const reboot = cpu.reboot_internal.bind(cpu);
     cpu.reboot_internal = () => {
       reboot();
@@ -216,6 +219,7 @@ class V86Engine implements EmbeddedEngine {
       pci_space: [...device.configSpace({ legacyPort, modernPort, interruptLine: place.line })],
       pci_bars: [{ size: device.legacy.size }, { size: device.modern.size }],
     });
+    if (device.window) this.#windows.add(id, device.window);
     // No BIOS runs that would do this.
     pci.isa_bridge_space8[LINK_REGISTERS + place.link] = place.line;
     return {
@@ -305,7 +309,7 @@ class V86Engine implements EmbeddedEngine {
       case 'floppy':
         fdc.drives[0].eject_disk();
         // The second argument keeps the guest from writing.
-        if (image) fdc.drives[0].insert_disk(image, true);
+        if (image) fdc.drives[0].insert_disk(image, medium?.write === undefined);
         return;
     }
   }
