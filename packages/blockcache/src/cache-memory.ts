@@ -61,8 +61,8 @@ export class CacheMemory<Dataspace extends { attach(): Uint8Array }> {
   }
 
   /**
-   * Takes so many bytes, in whole granules and so many dataspaces, each of which costs a capability.
-   * Rejects with `OUT_OF_RAM` or `OUT_OF_CAPS`.
+   * Takes so many bytes, in whole granules and so many dataspaces, each of which costs a
+   * capability. Rejects with `OUT_OF_RAM` or `OUT_OF_CAPS`.
    */
   grow(bytes: number, pieces = PIECES): Promise<void> {
     return this.#alone(() => this.#grow(bytes, pieces));

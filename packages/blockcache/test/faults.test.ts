@@ -1,4 +1,6 @@
-/** The cache over `fault_block`: requests that fail, are torn, come in another order, or get stuck. */
+/**
+ * The cache over `fault_block`: requests that fail, are torn, come in another order, or get stuck.
+ */
 import { component, type Env, hasCode } from '@ginit/core';
 import { BlockClient } from '@ginit/core/block';
 import { expect, test } from 'vitest';
