@@ -39,7 +39,7 @@ spawnSync(
   },
 );
 const configuration = readFileSync(join(directory, 'server.conf'), 'utf8').replace(/^listen.*$/m, '');
-const url = await startServer(configuration);
+const { url } = await startServer(configuration);
 const onBus = ['--bus', url, '--cluster', CLUSTER];
 
 writeFileSync(
