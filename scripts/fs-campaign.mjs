@@ -1,16 +1,18 @@
 // Tries file systems with as many seeds as one likes:
-// npm run fs-campaign -- hostile|crash TYPE [--count N] [--seed S].
+// npm run fs-campaign -- hostile|crash|model TYPE [--count N] [--seed S].
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { compile, root, setUp } from './setup.mjs';
 
-const HELP = `fs-campaign: tries the file systems of rumpfs with hostile images, or with power failures
+const HELP = `fs-campaign: tries the file systems of rumpfs with hostile images, power failures, or long sequences of operations
 
   npm run fs-campaign -- hostile ext2|msdos|cd9660 [OPTIONS]
   npm run fs-campaign -- crash   ext2|msdos        [OPTIONS]
+  npm run fs-campaign -- model   ext2|msdos        [OPTIONS]
 
-  --count N   so many images (default 1000), or runs, each with a power failure at every write of it (default 20)
+  --count N   so many images (default 1000), or runs: each with a power failure at every write of it (default 20), or
+              each of 600 random steps that are compared with a model (default 40)
   --seed S    the first of as many seeds that follow each other (default: another one each time)
   --help      this text
 
@@ -18,8 +20,8 @@ A line says how far it is; the last one has the counts. Exit code 1 says that so
 command line is wrong.`;
 
 const USAGE_EXIT_CODE = 2;
-const KINDS = { hostile: ['ext2', 'msdos', 'cd9660'], crash: ['ext2', 'msdos'] };
-const USUAL_COUNTS = { hostile: 1000, crash: 20 };
+const KINDS = { hostile: ['ext2', 'msdos', 'cd9660'], crash: ['ext2', 'msdos'], model: ['ext2', 'msdos'] };
+const USUAL_COUNTS = { hostile: 1000, crash: 20, model: 40 };
 const SEEDS = 2 ** 31;
 /** A test that has said nothing for so long hangs. */
 const SILENCE_MS = 300_000;
@@ -54,7 +56,7 @@ if (values.help) {
   process.exit();
 }
 const [kind, type, ...others] = positionals;
-if (KINDS[kind] === undefined) usage('says "hostile" or "crash"');
+if (KINDS[kind] === undefined) usage('says "hostile", "crash" or "model"');
 if (!KINDS[kind].includes(type) || others.length > 0) usage(`${kind} wants one of ${KINDS[kind].join(', ')}`);
 const count = number('count', values.count, 100_000_000) ?? USUAL_COUNTS[kind];
 const seed = number('seed', values.seed, SEEDS) ?? Math.floor(Math.random() * SEEDS);

@@ -68,7 +68,7 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
   },
   cluster: {
     figures: ['linkRoundTripOneCpuUs', ...(severalCpus ? ['linkRoundTripUs', 'linkMegabytesPerSecond'] : [])],
-    ratios: ['linkLatencyVsNats', 'linkThroughputVsNats', 'linkPacketsVsPublish'],
+    ratios: ['latencyVsNats', 'throughputVsNats', 'packetsVsPublish'],
   },
   vmm: {
     figures: ['bootMs', 'v86-virtio.read4Kx8', 'restoreMs', 'idleCpuPercent', 'overheadMiB'],

@@ -137,6 +137,35 @@ longHere('a short stop within the lease goes unnoticed', async () => {
   expect(head.stdout).not.toContain('ended');
 });
 
+longHere('a component that is busy for three leases loses none', async () => {
+  await clusterOf('b');
+  cluster.place.write(
+    'busy.js',
+    `import { component } from '${CORE_URL}';
+export default component({}, async (env) => {
+  env.log('begins');
+  const { loop } = await import('./loop.js');
+  env.log('has counted to ' + loop());
+});`,
+  );
+  cluster.place.write(
+    'loop.js',
+    `export function loop() {
+  let count = 0;
+  while (count < 5_000_000_000) count++;
+  return count;
+}
+`,
+  );
+  cluster.node('b');
+  const beganMs = performance.now();
+  const head = cluster.head(`<start name="busy" node="b"> <binary name="./busy.js"/> </start>`);
+  await head.until('[init -> busy] begins');
+  await head.until('[init -> busy] has counted to');
+  expect(performance.now() - beganMs).toBeGreaterThan(3000);
+  expect(head.stderr).not.toContain('is not there');
+});
+
 longHere('any node with the labels is taken, and waited for', async () => {
   await clusterOf('b', 'c');
   cluster.node('b');

@@ -17,6 +17,8 @@ export class TestCluster implements AsyncDisposable {
   readonly place = new Workplace();
   readonly server: NatsServer;
   readonly #keys: ReadonlyMap<string, string>;
+  /** No other test has a system of this name. */
+  readonly #system = `cluster-${randomBytes(6).toString('hex')}`;
   readonly #running: GinitRun[] = [];
 
   private constructor(
@@ -65,12 +67,17 @@ export class TestCluster implements AsyncDisposable {
   /** Starts a head with these start nodes. */
   head(starts: string): GinitRun {
     this.place.write('cluster.xml', systemConfig(starts));
-    return this.run('cluster.xml');
+    return this.runHead('cluster.xml');
+  }
+
+  /** Starts a head with this config. */
+  runHead(file: string): GinitRun {
+    return this.run(file, '--system', this.#system);
   }
 
   /** Asks the head. */
   async ask(...args: readonly string[]): Promise<FinishedRun> {
-    return this.place.run(...args, '--system', 'cluster');
+    return this.place.run(...args, '--system', this.#system);
   }
 
   /** Asks the head again and again until its answer has this; an answer that never has is thrown. */

@@ -405,13 +405,19 @@ test.runIf(process.platform === 'linux').for(['process', 'thread'])(
     );
     const starts = start('<program path="/bin/sleep"/>', `isolation="${isolation}"`);
     place.write('config.xml', systemConfig(starts));
-    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    // A terminal interrupts all processes of ginit at once.
+    const wholeGroup = -1;
+    for (const [signal, which] of [
+      ['SIGTERM', 1],
+      ['SIGKILL', 1],
+      ['SIGINT', wholeGroup],
+    ] as const) {
       const before = workplaces().length;
       const system = place.start('config.xml');
       await system.until('[init -> driver] runs');
       expect(running(seconds)).toHaveLength(3);
       expect(workplaces().length).toBeGreaterThan(before);
-      system.child.kill(signal);
+      process.kill(which * (system.child.pid ?? 0), signal);
       await system.finished;
       await expect.poll(() => running(seconds), { timeout: 10_000 }).toEqual([]);
       await expect.poll(abandoned, { timeout: 10_000 }).toEqual([]);

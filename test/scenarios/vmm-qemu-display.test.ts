@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { fontOfBios, textOn } from '../../packages/vmm/test/screen-text.ts';
 import { multibootKernel, Program } from '../../packages/vmm/test/tiny-guest.ts';
@@ -15,6 +16,7 @@ import { FETCH_MS, lacksQemu, QEMU } from '../harness/qemu-system.ts';
 import { BOOT_MS, SerialPerson } from '../harness/serial-person.ts';
 
 const TEXT_AT = 0xb8000;
+const GRUB_KEEPS_MS = 2500;
 const YELLOW_ON_BLUE = 0x1e;
 const GRAPHICS_AT = 0xa0000;
 /** As QEMU makes them of the six bits of a VGA. */
@@ -154,6 +156,15 @@ describe.skipIf(lacksQemu !== undefined)(
             ['two', 'the second disc\n'],
           ] as const) {
             place.write(`${name}/${name}`, content);
+            await mustRun('mke2fs', [
+              '-q',
+              '-t',
+              'ext2',
+              '-d',
+              place.path(name),
+              place.path(`files/${name}.img`),
+              '1440K',
+            ]);
             await mustRun('genisoimage', [
               '-quiet',
               '-R',
@@ -171,13 +182,13 @@ describe.skipIf(lacksQemu !== undefined)(
             place.path('files.img'),
             '200M',
           ]);
-          const roms = ['grub-rescue/bios.bin', 'grub-rescue/vgabios.bin', 'grub-rescue/floppy.img'];
+          const roms = ['grub-rescue/bios.bin', 'grub-rescue/vgabios.bin', 'grub-rescue/cdrom.iso'];
           const font = fontOfBios(readFileSync(place.path('grub-rescue/vgabios.bin')));
           const system = await started(
             place,
             systemWith(
               roms,
-              `<bios rom="bios.bin"/> <vgabios rom="vgabios.bin"/> <floppy rom="floppy.img"/> <cdrom/> <state file="/state" label="files"/>`,
+              `<bios rom="bios.bin"/> <vgabios rom="vgabios.bin"/> <floppy/> <cdrom rom="cdrom.iso"/> <state file="/state" label="files"/>`,
               `<start name="files" ram="8M"> <binary name="file_block"/> <provides> <service name="Block"/> </provides>
               <host> <file path="files.img" access="rw"/> </host> <config file="files.img" block_size="512" writeable="yes"/> </start>
             <start name="fs" ram="16M"> <binary name="rumpfs"/> <provides> <service name="File_system"/> </provides>
@@ -194,15 +205,27 @@ describe.skipIf(lacksQemu !== undefined)(
             await operator.vm('type', text);
             await operator.vm('key', 'enter');
           };
+          const change = async (drive: string, file: string): Promise<void> => {
+            await operator.vm('media', drive, file);
+            // GRUB keeps for two seconds what it has read.
+            await sleep(GRUB_KEEPS_MS);
+          };
           await sees('GNU GRUB');
           await operator.vm('key', 'c');
           await sees('grub>');
-          await operator.vm('media', 'cdrom', '/one.iso');
+          // Its modules are on the disc that is going to be taken out.
+          await command('insmod cat; insmod clear; insmod gfxterm; insmod vbe; insmod ext2');
+          await command('clear; cat (fd0)/one');
+          await sees('error');
+          await change('floppy', '/one.img');
+          await command('clear; cat (fd0)/one');
+          await sees('the first disc');
+          await change('cdrom', '/one.iso');
           await command('clear; cat (cd)/one');
           await sees('the first disc');
           await operator.vm('save');
           await operator.vm('resume');
-          await operator.vm('media', 'cdrom', '/two.iso');
+          await change('cdrom', '/two.iso');
           await command('clear; cat (cd)/two');
           await sees('the second disc');
           await operator.vm('media', 'cdrom', 'eject');

@@ -122,7 +122,7 @@ function facts(path: string, exact: boolean): unknown[] {
         ? [
             stats.mode,
             stats.isDirectory() ? 0 : stats.nlink,
-            stats.isSymbolicLink() ? 0 : Math.floor(stats.mtimeMs),
+            stats.isSymbolicLink() ? 0 : Math.round(stats.mtimeMs / 10),
           ]
         : [];
       const content = stats.isSymbolicLink()

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { FsError } from '../src/errors.ts';
 import { mountFileSystem } from '../src/file-systems.ts';
+import { PathNodes } from '../src/promises/path-nodes.ts';
 import type { Mount } from '../src/vnode/mount.ts';
 import { resolveParent, resolvePath } from '../src/vnode/path.ts';
 import type { Vnode } from '../src/vnode/vnode.ts';
@@ -308,8 +309,13 @@ async function using<Result>(
   where: string,
   action: (vnode: Vnode) => Promise<Result>,
 ): Promise<Result> {
-  const vnode = await resolvePath(mount, mount.root, where);
+  const peeked = new PathNodes(mount, { uid: 0, gid: 0, umask: 0 }).peek(where, true);
+  const vnode = await resolvePath(mount, mount.root, where).catch((error: unknown) => {
+    expect(peeked, `the name cache knows "${where}", which is not there`).toBeUndefined();
+    throw error;
+  });
   try {
+    expect(peeked ?? vnode, `the name cache is wrong about "${where}"`).toBe(vnode);
     return await action(vnode);
   } finally {
     await mount.release(vnode);

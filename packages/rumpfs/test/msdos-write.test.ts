@@ -187,6 +187,19 @@ describe.skipIf(missingFatTools)(`msdos writes ${missingFatTools ?? ''}`, () => 
     expect(await mistakes(await fs.end())).toBe('');
   });
 
+  test('a directory has the same size when it is made, when it is used, and after a remount', async () => {
+    const fs = await startFat(workshop.make({ sizeBytes: 4 << 20, args: ['-F', '12', '-s', '8'] }));
+    const size = (mounted: Mounted): Promise<number> =>
+      mounted.with('/directory', (vnode) => mounted.mount.attributes(vnode).sizeBytes);
+    await fs.mkdir('/directory');
+    expect(await size(fs)).toBe(4096);
+    await fs.write('/directory/file', pattern(1));
+    expect(await size(fs)).toBe(4096);
+    const again = await startFat(await fs.end());
+    expect(await size(again)).toBe(4096);
+    await again.end();
+  });
+
   test('a full device takes what fits and stays whole', async () => {
     const fs = await startFat(workshop.make(FAT12));
     const written: number[] = [];

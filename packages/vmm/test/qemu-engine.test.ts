@@ -60,6 +60,7 @@ class EngineSystem {
         },
         files: new Map([['kernel', new Uint8Array(16)]]),
         disks: [],
+        shares: [],
         drives: this.#drives,
         media: {},
         screen: undefined,

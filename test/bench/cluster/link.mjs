@@ -1,25 +1,45 @@
-/** Two processes with a link of ginit's between them, over a nats-server. */
+/**
+ * Two processes with a link of ginit's between them, over a nats-server: calls of one object, and
+ * frames of 64 KiB one way. What each does is what a component's thread does, without the thread:
+ * an entrypoint on a channel of the link.
+ */
 import { randomBytes } from 'node:crypto';
+import { bytes, rpc, rpcInterface } from '@ginit/core';
 import { BusNode, Identity, NatsBus, natsServerConfig, newSeed, SystemClock } from '@ginit/core/nats';
+import { capabilityFor } from '../../../packages/core/dist/capability/capability.js';
+import { Entrypoint } from '../../../packages/core/dist/runtime/entrypoint.js';
 import { runProcessPair } from '../harness/process-pair.mjs';
 import { startServer } from './nats-server.mjs';
 import { figuresOf, LARGE_BYTES, SMALL_BYTES } from './traffic.mjs';
 
 const CLUSTER = 'bench';
+const CALLS = Buffer.from('calls');
+const STREAM = Buffer.from('stream');
+
+const Echo = rpcInterface('Echo', {
+  echo: rpc({ args: [bytes(SMALL_BYTES)], result: bytes(SMALL_BYTES) }),
+});
+
+const entrypoint = () =>
+  new Entrypoint({ schedule: queueMicrotask, report: console.error, introduce: async () => {} });
 
 async function join(url, seed, opened) {
   const identity = new Identity(seed);
   const bus = await NatsBus.connect({ servers: [url], identity, complain: console.error });
-  const owner = { accepts: () => undefined, opened: (_peer, _ticket, channel) => opened(channel) };
+  const owner = { accepts: () => undefined, opened: (_peer, ticket, channel) => opened(channel, ticket) };
   return new BusNode({ bus, cluster: CLUSTER, identity, clock: new SystemClock(), owner });
 }
 
-/** Answers short frames, and long ones when as many have come as the first bytes say. */
-function answer(channel) {
+function serve(channel, ticket) {
+  if (CALLS.equals(ticket)) {
+    const own = entrypoint();
+    own.addChannel(1, channel, own.exportObject(Echo, { echo: (load) => load }));
+    return;
+  }
   let come = 0;
   channel.closed(() => process.exit());
+  // Answers when as many have come as the first bytes say.
   channel.receive((frame) => {
-    if (frame.byteLength === SMALL_BYTES) return void channel.send(frame, []);
     const wanted = new DataView(frame.buffer, frame.byteOffset).getUint32(0);
     if (++come < wanted) return;
     come = 0;
@@ -28,32 +48,32 @@ function answer(channel) {
 }
 
 function server() {
-  process.once('message', ({ url, seed }) => void join(url, seed, answer).then(() => process.send('ready')));
+  process.once('message', ({ url, seed }) => void join(url, seed, serve).then(() => process.send('ready')));
 }
 
 async function client(child, settings) {
   const [own, other] = [newSeed(randomBytes(32)), newSeed(randomBytes(32))];
   const keys = [own, other].map((seed) => new Identity(seed).publicKey);
-  const { url } = await startServer(natsServerConfig({ cluster: CLUSTER, listen: '127.0.0.1:-1', keys }));
+  const configuration = natsServerConfig({ cluster: CLUSTER, listen: '127.0.0.1:-1', keys });
+  const { url } = await startServer(configuration);
   child.send({ url, seed: other });
   await new Promise((resolve) => child.once('message', resolve));
   const node = await join(url, own, () => 'nothing is opened here');
-  const channel = await node.open(keys[1], Buffer.from('echo'));
-  const waiting = [];
+  const calls = entrypoint().addChannel(2, await node.open(keys[1], CALLS));
+  const object = capabilityFor(Echo, calls.import(0));
+  const channel = await node.open(keys[1], STREAM);
+  let streamed = () => {};
   channel.closed((reason) => console.error(`the channel has ended: ${reason}`));
-  channel.receive(() => waiting.shift()());
+  channel.receive(() => streamed());
   const small = new Uint8Array(SMALL_BYTES);
   const large = new Uint8Array(LARGE_BYTES);
-  const echo = () => {
-    channel.send(small, []);
-    return new Promise((resolve) => waiting.push(resolve));
-  };
   const stream = async (count) => {
+    const all = new Promise((resolve) => (streamed = resolve));
     new DataView(large.buffer).setUint32(0, count);
     for (let sent = 0; sent < count; sent++) channel.send(large, []);
-    await new Promise((resolve) => waiting.push(resolve));
+    await all;
   };
-  return figuresOf({ echo, stream }, settings);
+  return figuresOf({ echo: () => object.echo(small), stream }, settings);
 }
 
 await runProcessPair(import.meta.url, { server, client });

@@ -141,7 +141,8 @@ export class Chain {
       return true;
     }
     if (next <= 0) throw this.#volume.corrupt(`${this.#owner}: cluster ${last} leads to no cluster`);
-    if (next === this.#mark) throw this.#volume.corrupt(`${this.#owner}: its clusters lead in a circle`);
+    if (next === this.#mark)
+      throw this.#volume.corrupt(`${this.#owner}: its clusters lead in a circle at cluster ${next}`);
     this.#add(next, 1);
     if (this.known >= this.#markAt * 2) {
       this.#mark = next;

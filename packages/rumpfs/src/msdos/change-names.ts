@@ -47,7 +47,10 @@ export async function createNode(
     }
     await touch(volume, parent, nowMs);
     const { slot, position } = await directory.insert(firstSlot, names, fields);
-    return nodes.adopt({ parent, slot, position }, fields);
+    const node = nodes.adopt({ parent, slot, position }, fields);
+    // So its size is known from the first moment on.
+    if (isDirectory) node.chain.append(run.cluster, 1);
+    return node;
   } catch (error) {
     volume.depart(run.count > 0 ? run.cluster : 0, 1);
     throw error;

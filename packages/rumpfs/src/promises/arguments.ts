@@ -12,8 +12,6 @@ export type Writeable = string | ArrayBufferView;
 /** Data that can be written, or come piece by piece. */
 export type WriteableData = Writeable | Iterable<Writeable> | AsyncIterable<Writeable>;
 
-const MS_PER_SECOND = 1000;
-
 /** The path as a text. */
 export function pathText(path: PathLike, name = 'path'): string {
   const text = textOf(path, name);
@@ -35,7 +33,8 @@ function textOf(path: PathLike, name: string): string {
 
 /** The time in milliseconds. */
 export function timeMs(time: TimeLike): number {
-  const ms = time instanceof Date ? time.getTime() : Number(time) * MS_PER_SECOND;
+  // To the microsecond: a number of seconds is no more exact than that.
+  const ms = time instanceof Date ? time.getTime() : Math.round(Number(time) * 1e6) / 1e3;
   if (Number.isFinite(ms)) return ms;
   throw argumentError('ERR_INVALID_ARG_TYPE', 'The "time" argument must be a number, a string or a Date');
 }

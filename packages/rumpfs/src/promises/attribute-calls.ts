@@ -64,7 +64,7 @@ export class AttributeCalls {
    */
   async access(path: PathLike, mode: number = CONSTANTS.F_OK): Promise<void> {
     const text = pathText(path);
-    const { type, permissions } = await this.facts('access', text, true);
+    const { type, permissions } = (await this.facts('access', text, true)).attributes;
     const attempt = { syscall: 'access', path: text };
     if ((mode & CONSTANTS.W_OK) !== 0 && !this.writeable) throw new NodeError('EROFS', attempt);
     if ((mode & CONSTANTS.X_OK) !== 0 && type !== 'directory' && (permissions & 0o111) === 0)
@@ -122,7 +122,7 @@ export class AttributeCalls {
   }
 
   protected tell(eventType: FileChange['eventType'], path: string): void {
-    this.changes.tell(eventType, normalPath(path));
+    if (this.changes.isWatched) this.changes.tell(eventType, normalPath(path));
   }
 }
 

@@ -17,6 +17,10 @@ const QUEUE_MAX = 2048;
 export class ChangeWatch {
   readonly #watchers = new Set<Watcher>();
 
+  get isWatched(): boolean {
+    return this.#watchers.size > 0;
+  }
+
   /** Tells of a change at a path from the root, without links in it. */
   tell(eventType: FileChange['eventType'], path: string): void {
     for (const watcher of this.#watchers) watcher.tell(eventType, path);

@@ -33,6 +33,7 @@ export class LocalOperations implements FsOperations {
   readonly #parts: LocalParts;
   readonly #open: OpenNodes;
   readonly #nodes: PathNodes;
+  readonly #blockSizeBytes: number;
   #underWay = 0;
   #idle: (() => void) | undefined;
   #unmounting: Promise<void> | undefined;
@@ -42,6 +43,7 @@ export class LocalOperations implements FsOperations {
     this.#parts = parts;
     this.#open = new OpenNodes(parts.mount);
     this.#nodes = new PathNodes(parts.mount, parts.maker);
+    this.#blockSizeBytes = parts.mount.statistics().blockSizeBytes;
   }
 
   open(path: string, flags: number, mode: number): Promise<number> {
@@ -120,6 +122,8 @@ export class LocalOperations implements FsOperations {
   }
 
   facts(path: string, follow: boolean): Promise<NodeFacts> {
+    const known = this.#unmounting ? undefined : this.#nodes.peek(path, follow);
+    if (known !== undefined) return Promise.resolve(this.#factsOf(known));
     return this.#during(() => this.#nodes.at(path, follow, async (vnode) => this.#factsOf(vnode)));
   }
 
@@ -308,7 +312,7 @@ export class LocalOperations implements FsOperations {
   }
 
   #factsOf(vnode: Vnode): NodeFacts {
-    return { ...this.#mount.attributes(vnode), blockSizeBytes: this.#mount.statistics().blockSizeBytes };
+    return { attributes: this.#mount.attributes(vnode), blockSizeBytes: this.#blockSizeBytes };
   }
 }
 

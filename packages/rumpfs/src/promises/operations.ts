@@ -12,7 +12,8 @@ import type {
 } from '../vnode/attributes.ts';
 
 /** The attributes of a node, and the size of the blocks of its file system. */
-export interface NodeFacts extends Attributes {
+export interface NodeFacts {
+  readonly attributes: Attributes;
   readonly blockSizeBytes: number;
 }
 

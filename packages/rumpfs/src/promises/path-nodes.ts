@@ -8,6 +8,8 @@ import { CONSTANTS } from './constants.ts';
 
 const SYMLINKS_MAX = 40;
 const PERMISSION_BITS = 0o7777;
+/** From the root, with one slash before each name, and no `.` or `..` among them. */
+const PLAIN_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[^/\0]+)+$/;
 const { O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = CONSTANTS;
 
 /** Who makes new nodes. */
@@ -35,7 +37,8 @@ export class PathNodes {
 
   /** Does something with the node at a path. */
   async at<Result>(path: string, follow: boolean, work: (vnode: Vnode) => Promise<Result>): Promise<Result> {
-    const vnode = await this.#find(path, follow);
+    const known = this.peek(path, follow);
+    const vnode = known === undefined ? await this.#find(path, follow) : this.#mount.hold(known);
     try {
       return await work(vnode);
     } finally {
@@ -45,12 +48,40 @@ export class PathNodes {
 
   /** Does something in the directory in which a path's last name stands or would stand. */
   async in(path: string, work: (directory: Vnode, name: string) => Promise<void>): Promise<void> {
-    const { directory, name } = await resolveParent(this.#mount, this.#mount.root, path);
+    const { directory, name } = await this.#parent(path);
     try {
       await work(directory, name);
     } finally {
       await this.#mount.release(directory);
     }
+  }
+
+  /**
+   * The node at a path whose names were all found lately, with no link among them. It is not held,
+   * so it is good until the next `await`.
+   */
+  peek(path: string, follow: boolean): Vnode | undefined {
+    if (!PLAIN_PATH.test(path)) return undefined;
+    let vnode = this.#mount.root;
+    for (let at = 1; at < path.length; ) {
+      const slash = path.indexOf('/', at);
+      const end = slash === -1 ? path.length : slash;
+      const next = this.#mount.peek(vnode, path.slice(at, end));
+      if (next === undefined) return undefined;
+      if (next.type === 'symlink' && (follow || end < path.length)) return undefined;
+      if (next.type !== 'directory' && end < path.length) return undefined;
+      vnode = next;
+      at = end + 1;
+    }
+    return vnode;
+  }
+
+  async #parent(path: string): Promise<{ readonly directory: Vnode; readonly name: string }> {
+    const slash = path.lastIndexOf('/');
+    const directory =
+      slash > 0 && slash < path.length - 1 ? this.peek(path.slice(0, slash), true) : undefined;
+    if (directory?.type !== 'directory') return resolveParent(this.#mount, this.#mount.root, path);
+    return { directory: this.#mount.hold(directory), name: path.slice(slash + 1) };
   }
 
   /** Opens a file or a directory; it is held for the caller. */
@@ -108,7 +139,7 @@ export class PathNodes {
 
   /** Refuses a name that is taken. */
   async requireFree(directory: Vnode, name: string): Promise<void> {
-    const vnode = await this.#lookup(directory, name);
+    const vnode = await this.#mount.find(directory, name);
     if (vnode === undefined) return;
     await this.#mount.release(vnode);
     throw new FsError('Exists', `"${name}" exists`);
@@ -166,9 +197,9 @@ export class PathNodes {
 
   /** The node at a path, made if need be, or the path to which the link there leads. */
   async #step(path: string, flags: number, mode: number): Promise<Vnode | string> {
-    const { directory, name } = await resolveParent(this.#mount, this.#mount.root, path);
+    const { directory, name } = await this.#parent(path);
     try {
-      const known = await this.#lookup(directory, name);
+      const known = await this.#mount.find(directory, name);
       if (known === undefined) {
         if (path.endsWith('/')) throw new FsError('IsDirectory', `"${path}" leads to a directory`);
         return await this.#mount.createFile(directory, name, this.newNode(mode));
@@ -190,15 +221,6 @@ export class PathNodes {
       }
     } finally {
       await this.#mount.release(directory);
-    }
-  }
-
-  async #lookup(directory: Vnode, name: string): Promise<Vnode | undefined> {
-    try {
-      return await this.#mount.lookup(directory, name);
-    } catch (error) {
-      if (error instanceof FsError && error.code === 'NotFound') return undefined;
-      throw error;
     }
   }
 }

@@ -74,7 +74,7 @@ export class MountedStats extends TypeTests {
   readonly ctimeMs: number;
   readonly birthtimeMs: number;
 
-  constructor(facts: NodeFacts) {
+  constructor({ attributes: facts, blockSizeBytes }: NodeFacts) {
     super(facts.type);
     this.ino = facts.id;
     this.mode = TYPE_BITS[facts.type] | facts.permissions;
@@ -82,7 +82,7 @@ export class MountedStats extends TypeTests {
     this.uid = facts.uid;
     this.gid = facts.gid;
     this.size = facts.sizeBytes;
-    this.blksize = facts.blockSizeBytes;
+    this.blksize = blockSizeBytes;
     this.blocks = Math.ceil(facts.allocatedBytes / SECTOR_BYTES);
     this.atimeMs = facts.accessedMs;
     this.mtimeMs = facts.modifiedMs;
@@ -134,7 +134,7 @@ export class MountedBigIntStats extends TypeTests {
   readonly birthtime: Date;
 
   constructor(facts: NodeFacts) {
-    super(facts.type);
+    super(facts.attributes.type);
     const stats = new MountedStats(facts);
     this.ino = BigInt(stats.ino);
     this.mode = BigInt(stats.mode);

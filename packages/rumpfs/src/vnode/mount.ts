@@ -13,15 +13,15 @@ import type {
 import type { FileSystem, FileSystemNode } from './file-system.ts';
 import { type EntryName, encodeText, entryName } from './names.ts';
 import { requireDirectory, requireFile, requireLinked, requireOffset } from './requirements.ts';
+import { type MoveTree, requireMovable } from './movable.ts';
+import { NameCache } from './name-cache.ts';
+import { SyncTurns } from './sync-turns.ts';
 import type { Vnode } from './vnode.ts';
 import { VnodeTable } from './vnode-table.ts';
 
 const BYTES_PER_IDLE_VNODE = 4096;
 const IDLE_VNODES_MIN = 32;
 const ENTRIES_PER_LIST_MAX = 1024;
-/** The longest chain of `..` that is followed; no honest path can build a longer one. */
-const DEPTH_MAX = 65_536;
-
 const DEFAULT_FILE: NewNode = { permissions: 0o644, uid: 0, gid: 0 };
 const DEFAULT_DIRECTORY: NewNode = { permissions: 0o755, uid: 0, gid: 0 };
 const SYMLINK_NODE: NewNode = { permissions: 0o777, uid: 0, gid: 0 };
@@ -47,10 +47,11 @@ export class Mount {
   readonly #fileSystem: FileSystem;
   readonly #hypercalls: MountHypercalls;
   readonly #table: VnodeTable;
+  readonly #cache: NameCache;
   readonly #names = new ReaderWriterLock(WAITERS);
   readonly #endings = new Set<Promise<void>>();
-  #syncRunning: Promise<void> | undefined = undefined;
-  #syncNext: Promise<void> | undefined = undefined;
+  readonly #syncs: SyncTurns;
+  readonly #moveTree: MoveTree;
   #unmounting: Promise<void> | undefined = undefined;
   #mounted = true;
 
@@ -58,6 +59,10 @@ export class Mount {
     this.#fileSystem = fileSystem;
     this.#hypercalls = hypercalls;
     this.#table = table;
+    this.#cache = new NameCache(table.idleMax);
+    this.#syncs = new SyncTurns(() => fileSystem.sync());
+    const release = (vnode: Vnode): Promise<void> => this.release(vnode);
+    this.#moveTree = { root, get: (id) => table.get(id), release };
     this.root = root;
   }
 
@@ -154,6 +159,25 @@ export class Mount {
     return symlink.node.readLink();
   }
 
+  /**
+   * The node of a name, if it is found without a look at the device and nobody is changing names
+   * there. It is not held, so it is good until the next `await`.
+   */
+  peek(directory: Vnode, name: string): Vnode | undefined {
+    const id = directory.names?.get(name);
+    if (id === undefined || directory.node.links === 0 || !this.#names.tryShared()) return undefined;
+    const free = directory.lock.tryShared();
+    if (free) directory.lock.releaseShared();
+    this.#names.releaseShared();
+    return free ? this.#table.peek(id) : undefined;
+  }
+
+  /** The node of a name; undefined if there is none. */
+  async find(directory: Vnode, name: string): Promise<Vnode | undefined> {
+    const entry = this.#entry(directory, name);
+    return this.#looking(directory, () => this.#childOrNone(directory, entry));
+  }
+
   /** The node of a name. `.` and `..` are handled by paths: see `path.ts`. */
   async lookup(directory: Vnode, name: string): Promise<Vnode> {
     const entry = this.#entry(directory, name);
@@ -209,11 +233,15 @@ export class Mount {
     const entry = this.#entry(directory, name);
     let child: Vnode | undefined;
     try {
-      await this.#changing(directory, async (nowMs) => {
-        child = await this.#child(directory, entry);
-        if (child.type === 'directory') throw new FsError('IsDirectory', `"${name}" is a directory`);
-        await directory.node.unlink(entry, child.node, child.references > 1, nowMs);
-      });
+      await this.#changing(
+        directory,
+        async (nowMs) => {
+          child = await this.#child(directory, entry);
+          if (child.type === 'directory') throw new FsError('IsDirectory', `"${name}" is a directory`);
+          await directory.node.unlink(entry, child.node, child.references > 1, nowMs);
+        },
+        name,
+      );
     } finally {
       if (child !== undefined) await this.release(child);
     }
@@ -223,7 +251,7 @@ export class Mount {
     const entry = this.#entry(directory, name);
     let child: Vnode | undefined;
     try {
-      await this.#rearranging(async (nowMs) => {
+      await this.#rearranging([[directory, name]], async (nowMs) => {
         requireLinked(directory);
         child = await this.#child(directory, entry);
         if (child.type !== 'directory') throw new FsError('NotDirectory', `"${name}" is no directory`);
@@ -240,8 +268,12 @@ export class Mount {
     const from = this.#entry(directory, name);
     const to = this.#entry(toDirectory, toName);
     const held: Vnode[] = [];
+    const taken = [
+      [directory, name],
+      [toDirectory, toName],
+    ] as const;
     try {
-      await this.#rearranging(async (nowMs) => {
+      await this.#rearranging(taken, async (nowMs) => {
         requireLinked(directory);
         requireLinked(toDirectory);
         const source = await this.#child(directory, from);
@@ -251,7 +283,7 @@ export class Mount {
         if (replaced !== undefined) held.push(replaced);
         const same = replaced === source;
         if (same && !(this.#fileSystem.ignoresCase === true && from.text !== to.text)) return;
-        await this.#requireMovable(source, toDirectory, same ? undefined : replaced);
+        await requireMovable(this.#moveTree, { source, toDirectory, replaced: same ? undefined : replaced });
         await directory.node.rename(
           {
             name: from,
@@ -276,15 +308,7 @@ export class Mount {
    * nothing to do.
    */
   sync(): Promise<void> {
-    if (this.#unmounting) return this.#unmounting;
-    if (this.#syncRunning === undefined) return this.#startSync();
-    this.#syncNext ??= this.#syncRunning
-      .catch(() => undefined)
-      .then(() => {
-        this.#syncNext = undefined;
-        return this.#startSync();
-      });
-    return this.#syncNext;
+    return this.#unmounting ?? this.#syncs.request();
   }
 
   /**
@@ -295,28 +319,13 @@ export class Mount {
     await Promise.allSettled(this.#endings);
     await this.sync();
     // Syncs asked for meanwhile go first: nothing may be written beside the last writes.
-    for (let under = this.#syncUnderWay; under; under = this.#syncUnderWay)
-      await under.catch(() => undefined);
+    await this.#syncs.settled();
     if (this.#table.held > 1 || this.root.references > 1) {
       throw new FsError('Busy', `${this.#table.held - 1} nodes are in use`);
     }
     this.#mounted = false;
     this.#unmounting = this.#fileSystem.unmount();
     await this.#unmounting;
-  }
-
-  get #syncUnderWay(): Promise<void> | undefined {
-    return this.#syncNext ?? this.#syncRunning;
-  }
-
-  async #startSync(): Promise<void> {
-    const running = this.#fileSystem.sync();
-    this.#syncRunning = running;
-    try {
-      await running;
-    } finally {
-      this.#syncRunning = undefined;
-    }
   }
 
   async #destroy(vnode: Vnode): Promise<void> {
@@ -333,43 +342,29 @@ export class Mount {
   }
 
   async #child(directory: Vnode, entry: EntryName): Promise<Vnode> {
+    const vnode = await this.#childOrNone(directory, entry);
+    if (vnode === undefined) throw new FsError('NotFound', `"${entry.text}" does not exist`);
+    return vnode;
+  }
+
+  async #childOrNone(directory: Vnode, entry: EntryName): Promise<Vnode | undefined> {
     const id = await directory.node.lookup(entry);
-    if (id === undefined) throw new FsError('NotFound', `"${entry.text}" does not exist`);
-    return this.#table.get(id);
+    if (id === undefined) return undefined;
+    const vnode = await this.#table.get(id);
+    this.#cache.put(directory, entry.text, id);
+    return vnode;
+  }
+
+  /** A name is taken away, or may have been. */
+  #forget(directory: Vnode, name: string): void {
+    // Where case is ignored, other spellings led to the node as well.
+    if (this.#fileSystem.ignoresCase === true) this.#cache.clear(directory);
+    else this.#cache.drop(directory, name);
   }
 
   async #requireFreeName(directory: Vnode, entry: EntryName): Promise<void> {
     const id = await directory.node.lookup(entry);
     if (id !== undefined) throw new FsError('Exists', `"${entry.text}" exists`);
-  }
-
-  /** Checks a move: no directory moves below itself, and a node replaces only its own kind. */
-  async #requireMovable(source: Vnode, toDirectory: Vnode, replaced: Vnode | undefined): Promise<void> {
-    if (source === this.root || replaced === this.root) throw new FsError('Busy', 'the root stays');
-    if (source.type === 'directory') {
-      await this.#requireNotBelow(source, toDirectory);
-      if (replaced !== undefined && replaced.type !== 'directory') {
-        throw new FsError('NotDirectory', 'a directory does not replace a file');
-      }
-    } else if (replaced?.type === 'directory') {
-      throw new FsError('IsDirectory', 'a file does not replace a directory');
-    }
-  }
-
-  async #requireNotBelow(ancestor: Vnode, directory: Vnode): Promise<void> {
-    let id = directory.id;
-    for (let depth = 0; id !== this.root.id; depth += 1) {
-      if (id === ancestor.id) throw new FsError('InvalidArgument', 'a directory cannot move below itself');
-      if (depth > DEPTH_MAX)
-        throw new FsError('Corrupt', `directory ${directory.id} does not lead up to the root`);
-      const vnode = await this.#table.get(id);
-      try {
-        requireDirectory(vnode);
-        id = await vnode.node.parent();
-      } finally {
-        await this.release(vnode);
-      }
-    }
   }
 
   async #creating(
@@ -398,27 +393,40 @@ export class Mount {
     }
   }
 
-  async #changing<Result>(directory: Vnode, action: (nowMs: number) => Promise<Result>): Promise<Result> {
+  /** With `taken`, the name of that kind is not in the cache when the change has ended. */
+  async #changing<Result>(
+    directory: Vnode,
+    action: (nowMs: number) => Promise<Result>,
+    taken?: string,
+  ): Promise<Result> {
     this.#requireWriteable();
     const nowMs = await this.#hypercalls.now();
     if (!this.#names.tryShared()) await this.#names.shared();
     try {
-      return await this.#exclusively(directory, () => {
+      return await this.#exclusively(directory, async () => {
         requireLinked(directory);
-        return action(nowMs);
+        try {
+          return await action(nowMs);
+        } finally {
+          if (taken !== undefined) this.#forget(directory, taken);
+        }
       });
     } finally {
       this.#names.releaseShared();
     }
   }
 
-  async #rearranging(action: (nowMs: number) => Promise<void>): Promise<void> {
+  async #rearranging(
+    taken: readonly (readonly [Vnode, string])[],
+    action: (nowMs: number) => Promise<void>,
+  ): Promise<void> {
     this.#requireWriteable();
     const nowMs = await this.#hypercalls.now();
     await this.#names.exclusive();
     try {
       await action(nowMs);
     } finally {
+      for (const [directory, name] of taken) this.#forget(directory, name);
       this.#names.releaseExclusive();
     }
   }

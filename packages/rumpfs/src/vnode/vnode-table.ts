@@ -8,7 +8,8 @@ import { Vnode } from './vnode.ts';
  */
 export class VnodeTable {
   readonly #fileSystem: FileSystem;
-  readonly #idleMax: number;
+  /** The most vnodes that are kept in memory while nobody holds them. */
+  readonly idleMax: number;
   readonly #vnodes = new Map<number, Vnode>();
   readonly #loading = new Map<number, Promise<void>>();
   #idle = 0;
@@ -17,12 +18,18 @@ export class VnodeTable {
 
   constructor(fileSystem: FileSystem, idleMax: number) {
     this.#fileSystem = fileSystem;
-    this.#idleMax = idleMax;
+    this.idleMax = idleMax;
   }
 
   /** The number of vnodes that somebody holds. */
   get held(): number {
     return this.#vnodes.size - this.#idle;
+  }
+
+  /** The vnode of an id, if it is in memory and lives on. It is not held. */
+  peek(id: number): Vnode | undefined {
+    const vnode = this.#vnodes.get(id);
+    return vnode === undefined || vnode.dying || vnode.node.links === 0 ? undefined : vnode;
   }
 
   /** The vnode of an id that a directory named, held for the caller. */
@@ -103,7 +110,7 @@ export class VnodeTable {
     else this.#newestIdle.newer = vnode;
     this.#newestIdle = vnode;
     this.#idle += 1;
-    while (this.#idle > this.#idleMax && this.#oldestIdle !== undefined) {
+    while (this.#idle > this.idleMax && this.#oldestIdle !== undefined) {
       const victim = this.#oldestIdle;
       this.#leaveIdle(victim);
       this.remove(victim);

@@ -18,6 +18,8 @@ export class Vnode {
   /** Neighbours among the vnodes that nobody holds, kept by the vnode table. */
   older: Vnode | undefined = undefined;
   newer: Vnode | undefined = undefined;
+  /** Names of a directory that were found lately, kept by the name cache. */
+  names: Map<string, number> | undefined = undefined;
 
   constructor(node: FileSystemNode) {
     this.node = node;

@@ -1,7 +1,6 @@
 /** A machine as it begins: put together from its config, and with its state if it has one. */
 import { crc32 } from 'node:zlib';
 import type { Env } from '@ginit/core';
-import { PCI_DEVICES_MAX } from '../engine/v86/v86-engine.ts';
 import { KernelError } from '../linux/kernel-file.ts';
 import { StateError } from '../state/state-stream.ts';
 import type { Assembly, AssemblyEvents } from './assembly.ts';
@@ -11,7 +10,7 @@ import { freeForGuest } from './memory.ts';
 import { type Drives, openDrives } from './media.ts';
 import { Saving } from './saving.ts';
 import type { VmmConfig } from './schema.ts';
-import { openShares } from './shared-folders.ts';
+import { openShares, sharesMostOn } from './shared-folders.ts';
 import { readStartFiles } from './start-files.ts';
 import { StatePlace } from './state-place.ts';
 import { chooseEngine } from './choose-engine.ts';
@@ -39,8 +38,6 @@ export async function assembleFirst(
   const { cpu, display, kernel, multiboot, shared, state, serial } = config.$children;
   if (state && shared[0])
     throw shared[0].$node.errorAt('a machine with shared folders cannot be saved: it has no <state>');
-  const virtioDisks = disks.filter((one) => one.config.model === 'virtio').length;
-  const shares = await openShares(env, shared, Math.max(0, PCI_DEVICES_MAX - virtioDisks));
   const guestFiles = new GuestFiles(env);
   const files = await readStartFiles(guestFiles, config);
   const drives = await openDrives(env, guestFiles, config);
@@ -57,7 +54,6 @@ export async function assembleFirst(
       screen: display && `${display.width} x ${display.height}`,
       firmware: files.firmware && crc32(files.firmware.bios).toString(16),
     });
-  const parts = { env, config, disks, drives, shares, ...files, events };
   try {
     const processors = cpu?.count ?? 1;
     const needs = { kernel: files.kernel, processors, freeBytes: await freeForGuest(env) };
@@ -67,6 +63,9 @@ export async function assembleFirst(
       disks.map((one) => one.config),
       choice.name,
     );
+    const virtioDisks = disks.filter((one) => one.config.model === 'virtio').length;
+    const shares = await openShares(env, shared, sharesMostOn(choice.name, virtioDisks));
+    const parts = { env, config, disks, drives, shares, ...files, events };
     const assemble = (): Promise<Assembly> =>
       choice.name === 'v86' ? assembleV86(parts) : assembleQemu({ ...parts, program: choice.program });
     const begins =

@@ -16,6 +16,7 @@ import type { OpenDisk } from './disks.ts';
 import type { VmmConfig } from './schema.ts';
 import { StateError } from '../state/state-stream.ts';
 import { inMebibytes, reserveGuestMemory } from './memory.ts';
+import { qemuShare } from './shared-folders.ts';
 
 /** What else it takes. */
 export interface QemuAssemblyParts extends AssemblyParts {
@@ -27,9 +28,7 @@ export interface QemuAssemblyParts extends AssemblyParts {
 /** Puts one together. Throws `TooLittleMemory`, or a `ConfigError` if QEMU does not come up. */
 export async function assembleQemu(parts: QemuAssemblyParts): Promise<Assembly> {
   const { env, config, drives, program } = parts;
-  const { cdrom, display, floppy, image, shared } = config.$children;
-  const [first] = shared;
-  if (first) throw first.$node.errorAt('a machine of the engine qemu has no <shared> yet');
+  const { cdrom, display, floppy, image } = config.$children;
   if (floppy?.writeable === true)
     throw floppy.$node.errorAt('on the engine qemu a floppy disk is only read', 'writeable');
   const cd = cdrom ?? image.find(({ type }) => type === 'iso');
@@ -78,7 +77,9 @@ async function build(
   };
   const disks = parts.disks.map((disk, index) => diskOf(disk, `disk${index}`, events));
   const { display: screen } = config.$children;
-  const machine = { env, program, setup, files, disks, drives: drives.all, media: drives.counted, screen };
+  const shares = parts.shares.map((share) => qemuShare(share, events.ofShare(share)));
+  const [all, media] = [drives.all, drives.counted];
+  const machine = { env, program, setup, files, disks, shares, drives: all, media, screen };
   const starts = startQemu(machine, events);
   return {
     engine: await failing(config, program, starts),

@@ -5,7 +5,10 @@ import { NinePServer } from '@ginit/os/lib/9p/index';
 import { PciTransport } from '../devices/virtio/pci-transport.ts';
 import { SharedFolderDevice } from '../devices/virtio/shared-folder-device.ts';
 import { SplitQueue } from '../devices/virtio/split-queue.ts';
-import type { EmbeddedEngine, InterruptLine } from '../engine/engine.ts';
+import type { MessageServer } from '../devices/message-server.ts';
+import type { EmbeddedEngine, EngineName, InterruptLine } from '../engine/engine.ts';
+import { QEMU_SHARES_MAX, type QemuShareParts } from '../engine/qemu/qemu-engine.ts';
+import { PCI_DEVICES_MAX } from '../engine/v86/v86-engine.ts';
 import { refusedAt } from './refused.ts';
 import type { SharedConfig } from './schema.ts';
 
@@ -22,15 +25,33 @@ export interface OpenShare {
   readonly files: FileSystemClient;
 }
 
+/** How many there may be, also for people. */
+export interface SharesMost {
+  readonly sharesMax: number;
+  readonly mostText: string;
+}
+
+/** How many there may be on an engine, beside so many virtio disks. */
+export function sharesMostOn(engine: EngineName, virtioDisks: number): SharesMost {
+  switch (engine) {
+    case 'v86':
+      return {
+        sharesMax: Math.max(0, PCI_DEVICES_MAX - virtioDisks),
+        mostText: `${PCI_DEVICES_MAX} virtio disks and shared folders together`,
+      };
+    case 'qemu':
+      return { sharesMax: QEMU_SHARES_MAX, mostText: `${QEMU_SHARES_MAX} shared folders` };
+  }
+}
+
 /** Opens the sessions. Throws a `ConfigError` at the first that cannot be had. */
 export async function openShares(
   env: Pick<Env, 'connect' | 'close'>,
   configs: readonly SharedConfig[],
-  devicesMax: number,
+  { sharesMax, mostText }: SharesMost,
 ): Promise<OpenShare[]> {
-  const tooMany = configs[devicesMax];
-  if (tooMany)
-    throw tooMany.$node.errorAt('a machine has at most four virtio disks and shared folders', 'label');
+  const tooMany = configs[sharesMax];
+  if (tooMany) throw tooMany.$node.errorAt(`a machine has at most ${mostText}`, 'label');
   const shares: OpenShare[] = [];
   for (const config of configs) {
     const { label, tag = label, writeable, $node: node } = config;
@@ -51,12 +72,8 @@ export interface ShareEvents {
   readonly lost: (reason: string) => void;
 }
 
-/** Puts a shared folder on the bus of a machine. */
-export function addShare(
-  engine: EmbeddedEngine,
-  { tag, files, config }: OpenShare,
-  events: ShareEvents,
-): PciTransport {
+/** Makes servers for a shared folder: one for each driver that comes. */
+export function serversOf({ files, config }: OpenShare): () => MessageServer {
   const { uid, gid, chown, writeable } = config;
   const options = {
     uid,
@@ -66,11 +83,17 @@ export function addShare(
     messageBytes: MESSAGE_BYTES,
     fidsMax: FIDS_MAX,
   };
+  return () => new NinePServer(files, options);
+}
+
+/** Puts a shared folder on the bus of a machine. */
+export function addShare(engine: EmbeddedEngine, share: OpenShare, events: ShareEvents): PciTransport {
+  const { tag } = share;
   const queue = new SplitQueue(engine.memory, QUEUE_SIZE);
-  const device = new SharedFolderDevice(tag, () => new NinePServer(files, options), engine.memory, queue, {
+  const device = new SharedFolderDevice(tag, serversOf(share), engine.memory, queue, {
     interrupt: () => transport.interrupt(),
     fail: (reason) => transport.fail(reason),
-    lost: (error) => events.lost(error instanceof Error ? error.message : String(error)),
+    lost: lostText(events),
   });
   const transport: PciTransport = new PciTransport(device, queue, {
     raiseInterrupt: () => line.raise(),
@@ -85,4 +108,14 @@ export function addShare(
     configSpace: (place) => transport.configSpace(place),
   });
   return transport;
+}
+
+/** A shared folder as QEMU has it. */
+export function qemuShare(share: OpenShare, events: ShareEvents): QemuShareParts {
+  const { broken } = events;
+  return { tag: share.tag, makeServer: serversOf(share), events: { broken, lost: lostText(events) } };
+}
+
+function lostText({ lost }: ShareEvents): (error: unknown) => void {
+  return (error) => lost(error instanceof Error ? error.message : String(error));
 }

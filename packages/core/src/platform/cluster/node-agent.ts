@@ -95,9 +95,11 @@ export class NodeAgent {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelPause?.();
-    await this.#endAll();
+    // First the head is told, so that it takes what ends here for lost with the node.
     this.#carrier?.close();
     this.#carrier = undefined;
+    this.#files?.end();
+    await this.#endAll();
   }
 
   get #attaches(): boolean {

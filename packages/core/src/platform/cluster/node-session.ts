@@ -170,8 +170,13 @@ export class NodeSession implements Host {
         this.#parted.delete(key);
         return parted?.();
       }
-      case 'line':
-        return this.#owner.line(message.label, message.text);
+      case 'line': {
+        // A node speaks for what runs there, and for nobody else.
+        const known = [...this.components.values()].some(
+          ({ specification }) => specification.label === message.label,
+        );
+        return known ? this.#owner.line(message.label, message.text) : undefined;
+      }
       default:
         return unreachable(message);
     }

@@ -97,7 +97,9 @@ export class Seal {
 
   /** Seals a body. No number may be used twice for a kind. */
   close(kind: DatagramKind, number: number, body: Uint8Array): Uint8Array {
-    const bytes = new Uint8Array(SEALED_OVERHEAD_BYTES + body.byteLength);
+    // Every byte of it is written here, so it need not be zero before.
+    const bytes = Buffer.allocUnsafe(SEALED_OVERHEAD_BYTES + body.byteLength);
+    bytes.fill(0, 0, DATAGRAM_HEADER_BYTES);
     writeHeader(bytes, kind, this.#linkId, number);
     const cipher = createCipheriv('aes-256-gcm', this.#key, nonceOf(kind, number));
     cipher.setAAD(bytes.subarray(0, DATAGRAM_HEADER_BYTES));

@@ -56,6 +56,7 @@ export class NatsBus implements Bus {
   #connected = false;
   #connectedUs = 0;
   #payloadBytesMax = 0;
+  #lastSubject = '';
   #closed = false;
   #pauseUs = FIRST_PAUSE_US;
   #wake: () => void = () => {};
@@ -95,7 +96,11 @@ export class NatsBus implements Bus {
   }
 
   publish(subject: string, payload: Uint8Array, reply = ''): void {
-    if (!isSubject(subject)) throw new RangeError(`"${subject}" is no subject`);
+    // Mostly it is the subject of the message before.
+    if (subject !== this.#lastSubject && !isSubject(subject)) {
+      throw new RangeError(`"${subject}" is no subject`);
+    }
+    this.#lastSubject = subject;
     if (reply !== '' && !isSubject(reply)) throw new RangeError(`"${reply}" is no subject`);
     if (payload.byteLength > this.#payloadBytesMax) {
       throw new RangeError(

@@ -11,8 +11,8 @@ export interface CopyStats {
   readonly size: number;
   readonly dev: number;
   readonly ino: number;
-  readonly atime: Date;
-  readonly mtime: Date;
+  readonly atimeMs: number;
+  readonly mtimeMs: number;
   isFile(): boolean;
   isDirectory(): boolean;
   isSymbolicLink(): boolean;
@@ -52,7 +52,7 @@ export interface CopyFs {
   unlink(path: string): Promise<void>;
   chmod(path: string, mode: number): Promise<void>;
   lchown(path: string, uid: number, gid: number): Promise<void>;
-  lutimes(path: string, accessed: Date, modified: Date): Promise<void>;
+  lutimes(path: string, accessedSeconds: number, modifiedSeconds: number): Promise<void>;
 }
 
 /** A place of one side. */

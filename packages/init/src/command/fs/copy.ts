@@ -121,7 +121,7 @@ class Copy {
     this.done.links += 1;
     await at(to.text, async () => {
       if (this.#options.owner) await to.fs.lchown(to.path, stats.uid, stats.gid);
-      await to.fs.lutimes(to.path, stats.atime, stats.mtime);
+      await to.fs.lutimes(to.path, stats.atimeMs / 1000, stats.mtimeMs / 1000);
     });
   }
 
@@ -198,7 +198,7 @@ class Copy {
       // Whoever does not keep owners does not let others run as them either.
       if (to.keepsPermissions)
         await to.fs.chmod(to.path, stats.mode & (this.#options.owner ? 0o7777 : 0o1777));
-      await to.fs.lutimes(to.path, stats.atime, stats.mtime);
+      await to.fs.lutimes(to.path, stats.atimeMs / 1000, stats.mtimeMs / 1000);
     });
   }
 }

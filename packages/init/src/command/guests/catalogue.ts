@@ -17,8 +17,11 @@ export interface Guest {
    */
   readonly made:
     | { readonly modules: readonly string[] }
-    | { readonly files: Readonly<Record<string, string>> };
+    | { readonly files: Readonly<Record<string, GuestFile>> };
 }
+
+/** The path of a file in the packages; one that is packed there may be wanted unpacked. */
+export type GuestFile = string | { readonly gzip: string };
 
 /** A package of a guest. */
 export interface GuestPackage {
@@ -31,9 +34,30 @@ export interface GuestPackage {
 export const RELEASE = 'bookworm';
 
 /** Grows when what is made of the packages changes. */
-export const RECIPE = 5;
+export const RECIPE = 6;
 
-const INSTALLER = 'usr/lib/debian-installer/images/12/i386/text/debian-installer/i386';
+/** The files of the installer for an architecture. */
+function installer(architecture: 'i386' | 'amd64'): Readonly<Record<string, GuestFile>> {
+  const directory = `usr/lib/debian-installer/images/12/${architecture}/text/debian-installer/${architecture}`;
+  return { linux: `${directory}/linux`, initrd: `${directory}/initrd.gz` };
+}
+/** The modules for everything that the monitor has. */
+const ALL_MODULES = [
+  'virtio_pci',
+  'virtio_blk',
+  'virtio_console',
+  'ext4',
+  'crc32c_generic',
+  '9p',
+  '9pnet_virtio',
+  '9pnet_fd',
+  'ata_piix',
+  'sd_mod',
+  'sr_mod',
+  'isofs',
+  'evdev',
+  'button',
+];
 /** The files of a BIOS in the package seabios. */
 const BIOS_FILES = {
   'bios.bin': 'usr/share/seabios/bios.bin',
@@ -51,22 +75,7 @@ export const GUESTS: readonly Guest[] = [
       { name: 'linux-image-686', standsFor: /\blinux-image-[0-9][^\s,]*-686\b/ },
       { name: 'busybox-static' },
     ],
-    made: {
-      modules: [
-        'virtio_pci',
-        'virtio_blk',
-        'ext4',
-        'crc32c_generic',
-        '9p',
-        '9pnet_virtio',
-        'ata_piix',
-        'sd_mod',
-        'sr_mod',
-        'isofs',
-        'evdev',
-        'button',
-      ],
-    },
+    made: { modules: ALL_MODULES },
   },
   {
     name: 'debian-amd64',
@@ -77,14 +86,13 @@ export const GUESTS: readonly Guest[] = [
       { name: 'linux-image-cloud-amd64', standsFor: /\blinux-image-[0-9][^\s,]*-cloud-amd64\b/ },
       { name: 'busybox-static' },
     ],
+    // This kernel has no 9P.
     made: {
       modules: [
         'virtio_pci',
         'virtio_blk',
         'ext4',
         'crc32c_generic',
-        '9p',
-        '9pnet_virtio',
         'ata_piix',
         'sd_mod',
         'evdev',
@@ -93,16 +101,28 @@ export const GUESTS: readonly Guest[] = [
     },
   },
   {
+    name: 'debian-amd64-generic',
+    about: 'the same with the kernel for all machines, which has shared folders, CDs and IDE disks, too',
+    architecture: 'amd64',
+    packages: [
+      { name: 'linux-image-amd64', standsFor: /\blinux-image-[0-9.-]+-amd64\b/ },
+      { name: 'busybox-static' },
+    ],
+    made: { modules: ALL_MODULES },
+  },
+  {
     name: 'debian-installer-i386',
     about: "Debian's installer for 32 bits, started from its kernel; it needs 512 MiB",
     architecture: 'i386',
     packages: [{ name: 'debian-installer-12-netboot-i386' }],
-    made: {
-      files: {
-        linux: `${INSTALLER}/linux`,
-        initrd: `${INSTALLER}/initrd.gz`,
-      },
-    },
+    made: { files: installer('i386') },
+  },
+  {
+    name: 'debian-installer-amd64',
+    about: "Debian's installer for 64 bits, for the engine qemu; it needs 768 MiB",
+    architecture: 'amd64',
+    packages: [{ name: 'debian-installer-12-netboot-amd64' }],
+    made: { files: installer('amd64') },
   },
   {
     name: 'grub-rescue',
@@ -130,5 +150,25 @@ export const GUESTS: readonly Guest[] = [
     architecture: 'i386',
     packages: [{ name: 'grub-invaders' }],
     made: { files: { kernel: 'boot/invaders.exec' } },
+  },
+  {
+    name: 'memtest',
+    about: 'Memtest86+, which tests the memory of its machine, from a CD or as a kernel; for the engine qemu',
+    architecture: 'amd64',
+    packages: [{ name: 'memtest86+' }, { name: 'seabios' }],
+    made: {
+      files: {
+        'cdrom.iso': 'usr/lib/memtest86+/memtest86+x64.iso',
+        linux: 'boot/memtest86+x64.bin',
+        ...BIOS_FILES,
+      },
+    },
+  },
+  {
+    name: 'gnumach',
+    about: 'GNU Mach, the kernel of the Hurd, by the Multiboot specification; for the engine qemu',
+    architecture: 'i386',
+    packages: [{ name: 'gnumach-image-1.8-486' }],
+    made: { files: { kernel: { gzip: 'boot/gnumach-1.8-486.gz' } } },
   },
 ];

@@ -1,8 +1,9 @@
 /** Makes a guest of Debian's packages. */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { AptRoot, FetchError, type PackageFile, type Progress } from './apt-root.ts';
-import type { Guest } from './catalogue.ts';
+import type { Guest, GuestFile } from './catalogue.ts';
 import { makeInitrd } from './initrd.ts';
 import { type GuestStore, removeWorkplace, type StoredGuest } from './store.ts';
 
@@ -55,12 +56,14 @@ function keep(
 }
 
 /** Files of the packages, by their names in the guest. */
-function filesOf(wanted: Readonly<Record<string, string>>, unpacked: string): Record<string, Uint8Array> {
+function filesOf(wanted: Readonly<Record<string, GuestFile>>, unpacked: string): Record<string, Uint8Array> {
   const files: Record<string, Uint8Array> = {};
-  for (const [name, path] of Object.entries(wanted)) {
+  for (const [name, file] of Object.entries(wanted)) {
+    const path = typeof file === 'string' ? file : file.gzip;
     const place = join(unpacked, path);
     if (!existsSync(place)) throw new FetchError(`there is no ${path} in the packages`);
-    files[name] = readFileSync(place);
+    const bytes = readFileSync(place);
+    files[name] = typeof file === 'string' ? bytes : gunzipSync(bytes);
   }
   return files;
 }

@@ -13,8 +13,8 @@ const FILE = 0o100644;
 const DEVICE = 0o020600;
 
 /**
- * The first process. It ends the machine when the shell ends, or when BusyBox' poweroff, reboot and
- * halt tell it to by their signals: nobody else would unmount the disks.
+ * The first process. It ends the machine when the shell ends. The shell is no background job of it:
+ * such a one is deaf to Ctrl-C, and so is whatever it starts.
  */
 const INIT = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -32,6 +32,35 @@ for device in /sys/bus/virtio/devices/*; do
   tag=$(tr -d '\\000' < $device/mount_tag)
   mkdir -p "/shared/$tag"
   mount -t 9p -o trans=virtio,version=9p2000.L,msize=65536 "$tag" "/shared/$tag"
+done
+# Where no device of 9P is to be had, a port that is named after the folder carries its messages.
+# The ports come one by one; each of their names says how many there are.
+if grep -q 0x0003 /sys/bus/virtio/devices/*/device 2> /dev/null; then
+  modprobe -a virtio_console 2> /dev/null
+  for try in $(seq 100); do
+    names=$(sed -n '/^ginit.9p./p' /sys/class/virtio-ports/*/name 2> /dev/null)
+    all=\${names#ginit.9p.}
+    [ -n "$names" ] && [ "$(echo "$names" | wc -l)" -ge "\${all%%.*}" ] && break
+    sleep 0.1
+  done
+fi
+# The file system wants two ends of pipes, so messages are carried between those and the port.
+for port in /sys/class/virtio-ports/*; do
+  name=$(cat $port/name 2> /dev/null)
+  tag="\${name#ginit.9p.*.}"
+  [ "$tag" != "$name" ] || continue
+  modprobe -a 9pnet_fd 9p 2> /dev/null
+  mkdir -p "/shared/$tag"
+  pipe=/run/\${port##*/}
+  mkfifo $pipe.in $pipe.out
+  exec 5<> /dev/\${port##*/}
+  # Until the other end is there, a port reads as if that had gone.
+  while cat <&5; do sleep 0.1; done > $pipe.in 2> /dev/null &
+  cat < $pipe.out >&5 2> /dev/null &
+  exec 5<&-
+  # The kernel lets its ends wait for nothing, so nobody else has the same.
+  options=trans=fd,rfdno=6,wfdno=7,version=9p2000.L,msize=65536
+  mount -t 9p -o $options "$tag" "/shared/$tag" 6< $pipe.in 7> $pipe.out
 done
 # A machine that stood still, or was saved, has the time of the host in its clock of the board only.
 # If that says more than the kernel has counted, the time is taken from there, before all else.
@@ -53,23 +82,20 @@ clock() {
 renice -n -15 -p $! > /dev/null 2> /dev/null
 # The power button is a key; whoever presses it wants the machine to go down in order.
 acpid -c /etc/acpi -a /etc/acpid.conf -M /etc/acpi.map -l /dev/null 2> /dev/null
-end() {
-  cd /
-  umount -a -r 2> /dev/null
-  sync
-  busybox $1 -f
-}
-trap 'end poweroff' USR2
-trap 'end halt' USR1
-trap 'end reboot' TERM
 echo
 echo "Linux $(uname -r) with BusyBox. Disks: $(ls /dev | grep '^[vs]d[a-z]$' | tr '\\n' ' ')"
 echo "The end of this shell, or poweroff, ends the machine."
 cd /root
-setsid cttyhack sh < /dev/console &
-wait $!
-end poweroff
+setsid cttyhack sh < /dev/console
+exec poweroff
 `;
+
+/**
+ * Ends the machine. BusyBox' own programs would tell the first process to, which does not listen.
+ */
+const end = (how: string): string =>
+  `#!/bin/busybox sh\ncd /\numount -a -r 2> /dev/null\nsync\nexec busybox ${how} -f\n`;
+const ENDS = ['poweroff', 'reboot', 'halt'];
 
 const ACPI_MAP = 'EV_KEY 0x01 KEY_POWER 116 1 power\n';
 const POWER_BUTTON = '#!/bin/busybox sh\necho "The power button was pressed."\nexec poweroff\n';
@@ -104,6 +130,7 @@ export function makeInitrd({ name, unpacked, modules }: InitrdParts): Uint8Array
     { path: 'dev/console', mode: DEVICE, device: [5, 1] },
     { path: 'dev/null', mode: DEVICE, device: [1, 3] },
     { path: 'bin/busybox', mode: PROGRAM, content: readFileSync(join(unpacked, 'bin/busybox')) },
+    ...ENDS.map((how) => text(`bin/${how}`, PROGRAM, end(how))),
     text('init', PROGRAM, INIT.replace('NAME', name)),
     text('etc/acpid.conf', FILE, ''),
     text('etc/acpi.map', FILE, ACPI_MAP),

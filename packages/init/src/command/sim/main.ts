@@ -18,6 +18,7 @@ import {
   shrinkFaults,
   verdictOf,
 } from '@ginit/simulator';
+import { startsOf } from '../../check/index.ts';
 import type { InitConfig } from '../../model/index.ts';
 import { Binaries } from '../binaries.ts';
 import { readCheckedConfig } from '../checked-config.ts';
@@ -159,7 +160,12 @@ function seedOptions(
  */
 function unfitComponents(file: string, config: InitConfig, imports: ComponentImports): string[] {
   const binaries = new Binaries(dirname(file));
-  return componentUses(config).flatMap(({ name, position, allowances }) => {
+  const attached = startsOf(config).flatMap(({ start }) => {
+    if (start.place?.attach === undefined) return [];
+    const text = `"${start.name}" cannot be simulated: its code is where it is attached from`;
+    return [new ConfigError(text, start.position).message];
+  });
+  const unfit = componentUses(config).flatMap(({ name, position, allowances }) => {
     const binary = binaries.find(name);
     if ('problem' in binary) return [];
     const forbidden = imports.forbidden(binary.moduleUrl, { allowances, noLateImports: true });
@@ -168,6 +174,7 @@ function unfitComponents(file: string, config: InitConfig, imports: ComponentImp
     const text = `component "${name}" ${forbidden.what} at ${place}: it cannot be simulated`;
     return [new ConfigError(text, position).message];
   });
+  return [...attached, ...unfit];
 }
 
 async function runOne(options: SimOptions, prepared: SeedOptions, output: Output): Promise<number> {

@@ -11,18 +11,9 @@ import {
   sliceSegments,
   totalLength,
 } from '../guest-memory.ts';
+import { lostAnswer, MESSAGE_HEADER_BYTES, type MessageServer } from '../message-server.ts';
 import { FEATURE, type VirtioDevice } from './device.ts';
 import type { DescriptorChain, SplitQueue } from './split-queue.ts';
-
-/** Answers messages. */
-export interface MessageServer {
-  /** The longest message that it takes. */
-  readonly messageBytes: number;
-  /** Rejects if it cannot go on; whatever a client does wrong is an answer. */
-  answer(message: Uint8Array): Promise<Uint8Array>;
-  /** Closes all that the guest has open. */
-  close(): Promise<void>;
-}
 
 /** What the device tells its surroundings. */
 export interface SharedFolderHost {
@@ -37,10 +28,6 @@ export interface SharedFolderHost {
 /** The number of the type `9P transport`. */
 const NINE_P_TYPE = 9;
 const FEATURE_MOUNT_TAG = 0;
-const HEADER_BYTES = 7;
-/** The answer to whatever a server that is lost can no longer answer: EIO. */
-const ERROR_ANSWER = 7;
-const INPUT_OUTPUT = 5;
 
 /** One shared folder of a guest. */
 export class SharedFolderDevice implements VirtioDevice {
@@ -116,24 +103,14 @@ export class SharedFolderDevice implements VirtioDevice {
   /** The message of a request, which says itself how long it is. */
   #message({ readable }: DescriptorChain): Uint8Array {
     const room = totalLength(readable);
-    if (room < HEADER_BYTES) throw new GuestFault('a request without a message');
-    const header = new Uint8Array(HEADER_BYTES);
-    gather(this.#memory, sliceSegments(readable, 0, HEADER_BYTES), header);
+    if (room < MESSAGE_HEADER_BYTES) throw new GuestFault('a request without a message');
+    const header = new Uint8Array(MESSAGE_HEADER_BYTES);
+    gather(this.#memory, sliceSegments(readable, 0, MESSAGE_HEADER_BYTES), header);
     const size = new DataView(header.buffer).getUint32(0, true);
-    if (size < HEADER_BYTES || size > room || size > this.#server.messageBytes)
+    if (size < MESSAGE_HEADER_BYTES || size > room || size > this.#server.messageBytes)
       throw new GuestFault(`a message of ${size} bytes`);
     const message = new Uint8Array(size);
     gather(this.#memory, sliceSegments(readable, 0, size), message);
     return message;
   }
-}
-
-function lostAnswer(message: Uint8Array): Uint8Array {
-  const answer = new Uint8Array(HEADER_BYTES + 4);
-  const view = new DataView(answer.buffer);
-  view.setUint32(0, answer.byteLength, true);
-  view.setUint8(4, ERROR_ANSWER);
-  answer.set(message.subarray(5, HEADER_BYTES), 5);
-  view.setUint32(HEADER_BYTES, INPUT_OUTPUT, true);
-  return answer;
 }

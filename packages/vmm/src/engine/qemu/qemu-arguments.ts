@@ -47,6 +47,8 @@ export interface QemuSetup {
   readonly accelerator: Accelerator;
   readonly disks: readonly QemuDisk[];
   readonly drives: readonly QemuDrive[];
+  /** The tags of its shared folders, each of which has a port. */
+  readonly shares: readonly string[];
   /** The files that are there. */
   readonly files: ReadonlySet<QemuFile>;
   /** The memory of the screen, if there is one. */
@@ -80,6 +82,7 @@ export function qemuArguments(setup: QemuSetup): string[] {
     hasSerial ? ['-chardev', `socket,id=serial,path=${QEMU_SOCKETS.serial}`] : [],
     hasSerial ? ['-serial', 'chardev:serial'] : [],
     setup.disks.flatMap((disk, index) => diskArguments(disk, index, setup)),
+    shareArguments(setup.shares),
     setup.drives.flatMap((drive) => driveArguments(drive, setup)),
     (['kernel', 'initrd', 'bios'] as const).flatMap((file) => (files.has(file) ? [`-${file}`, file] : [])),
     files.has('kernel') ? ['-append', commandLine] : [],
@@ -102,6 +105,33 @@ function screenArguments({ screenMebibytes, files }: QemuSetup): string[] {
   const romfile = files.has('vgabios') ? ({ romfile: 'vgabios' } satisfies { romfile: QemuFile }) : {};
   const device = { driver: 'VGA', vgamem_mb: screenMebibytes, ...romfile };
   return ['-device', JSON.stringify(device), '-vnc', `unix:${QEMU_SOCKETS.screen}`];
+}
+
+/** The name of the port of a shared folder: of its socket, and in the events of QEMU. */
+export function sharePort(index: number): string {
+  return `share${index}`;
+}
+
+/**
+ * The name by which a guest sees such a port: it has the tag, and how many there are, because ports
+ * come one by one and a guest wants to know when it has all.
+ */
+export function sharePortName(tag: string, count: number): string {
+  return `ginit.9p.${count}.${tag}`;
+}
+
+function shareArguments(tags: readonly string[]): string[] {
+  if (tags.length === 0) return [];
+  const ports = tags.map((tag, index) => {
+    const id = sharePort(index);
+    return { driver: 'virtserialport', id, chardev: id, name: sharePortName(tag, tags.length) };
+  });
+  return [
+    // The port 0 is kept for a console.
+    ['-device', JSON.stringify({ driver: 'virtio-serial-pci', max_ports: tags.length + 1 })],
+    ...ports.map((port) => ['-chardev', `socket,id=${port.id},path=${port.id}`]),
+    ...ports.map((port) => ['-device', JSON.stringify(port)]),
+  ].flat();
 }
 
 /** The place of a disk among those on the IDE bus. */

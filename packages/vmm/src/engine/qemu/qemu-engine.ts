@@ -10,6 +10,7 @@ import type { MachineDrive } from '@ginit/core/machine';
 import { StateError, type StateSink, type StateSource } from '../../state/state-stream.ts';
 import type { FramebufferMode } from '@ginit/core/framebuffer';
 import { type Engine, type EngineEvents, type Medium, MediumRefused } from '../engine.ts';
+import type { MessageServer } from '../../devices/message-server.ts';
 import { QemuDisplay } from './display/qemu-display.ts';
 import { MediumDevice } from './medium-device.ts';
 import {
@@ -18,10 +19,12 @@ import {
   type QemuDisk,
   type QemuFile,
   type QemuSetup,
+  sharePort,
   TRANSLATIONS_MEBIBYTES,
 } from './qemu-arguments.ts';
 import { type QemuEnv, QemuError, QemuRun, type QemuRunParts } from './qemu-run.ts';
 import { RfbError } from './display/rfb-client.ts';
+import { SharePort, type SharePortEvents } from './share-port.ts';
 import { QmpError, type QmpEvent } from './qmp-client.ts';
 import { type Migration, migrationEnd, receiveState, sendState } from './saved-state.ts';
 
@@ -49,6 +52,8 @@ export function qemuScreenBytes(largest: FramebufferMode): number {
 
 /** The most processors of a machine. */
 export const QEMU_PROCESSORS_MAX = 64;
+/** The most shared folders. */
+export const QEMU_SHARES_MAX = 16;
 /** The most disks of each model. */
 export const QEMU_DISKS_MAX = { virtio: 16, ide: 4 } as const;
 
@@ -69,15 +74,26 @@ const RESETS_OF_BIOS = { withinMs: 1000, most: 3 } as const;
 export interface QemuParts {
   readonly env: QemuEnv;
   readonly program: string;
-  readonly setup: Omit<QemuSetup, 'disks' | 'drives' | 'files' | 'screenMebibytes' | 'awaitsState'>;
+  readonly setup: Omit<
+    QemuSetup,
+    'disks' | 'drives' | 'shares' | 'files' | 'screenMebibytes' | 'awaitsState'
+  >;
   /** What the machine starts with. */
   readonly files: ReadonlyMap<QemuFile, Uint8Array>;
   readonly disks: readonly QemuDiskParts[];
+  readonly shares: readonly QemuShareParts[];
   /** Its drives, and the media in them at the start. */
   readonly drives: readonly MachineDrive[];
   readonly media: Readonly<Partial<Record<MachineDrive, Medium>>>;
   /** The largest picture of its screen; missing if it has neither screen nor keyboard. */
   readonly screen: FramebufferMode | undefined;
+}
+
+/** A shared folder with what is behind it. */
+export interface QemuShareParts {
+  readonly tag: string;
+  readonly makeServer: () => MessageServer;
+  readonly events: SharePortEvents;
 }
 
 /** A disk with what is behind it. */
@@ -103,6 +119,7 @@ class QemuEngine implements Engine {
   /** The names of what lies in the drives. */
   readonly #media = new Map<MachineDrive, string>();
   #mediaSoFar = 0;
+  #shares: readonly SharePort[] = [];
   #qemu: QemuRun | undefined;
   /** The guest has switched the machine off. */
   #isOff = false;
@@ -125,7 +142,7 @@ class QemuEngine implements Engine {
 
   /** Starts a process for the machine. */
   async start(awaitsState: boolean): Promise<void> {
-    const { env, program, setup, files, disks, drives, screen } = this.#parts;
+    const { env, program, setup, files, disks, drives, shares, screen } = this.#parts;
     const run: QemuRunParts = {
       env,
       program,
@@ -134,6 +151,7 @@ class QemuEngine implements Engine {
         ...setup,
         disks,
         drives: drives.map((drive) => ({ drive, medium: this.#media.get(drive) })),
+        shares: shares.map(({ tag }) => tag),
         files: new Set(files.keys()),
         screenMebibytes: screen && screenMemoryBytes(screen) / MEBIBYTE,
         awaitsState,
@@ -147,6 +165,11 @@ class QemuEngine implements Engine {
     });
     this.#qemu = qemu;
     this.version = `QEMU ${qemu.version}`;
+    this.#shares = shares.flatMap(({ makeServer, events }, index) => {
+      const port = qemu.ports[index];
+      return port ? [new SharePort(port, makeServer, events)] : [];
+    });
+    for (const share of this.#shares) void share.serve();
     await this.#attachDisplay(qemu);
   }
 
@@ -307,6 +330,8 @@ class QemuEngine implements Engine {
     const end = migrationEnd(event);
     if (end !== undefined) this.#moved?.resolve(end);
     if (name === 'SHUTDOWN' && data['guest'] === true) this.#isOff = true;
+    if (name === 'VSERPORT_CHANGE' && data['open'] === false)
+      this.#shares.find((_, index) => sharePort(index) === data['id'])?.closed();
     // The one that we have asked for was told at once.
     if (name !== 'RESET' || data['guest'] !== true) return;
     if (this.#resetsOfBios > 0) this.#resetsOfBios--;

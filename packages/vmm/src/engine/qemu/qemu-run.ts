@@ -13,7 +13,7 @@ import type {
   HostWorkplace,
 } from '@ginit/core/host';
 import { DiskServer } from './disk-server.ts';
-import { QEMU_SOCKETS, qemuArguments, type QemuFile, type QemuSetup } from './qemu-arguments.ts';
+import { QEMU_SOCKETS, qemuArguments, type QemuFile, type QemuSetup, sharePort } from './qemu-arguments.ts';
 import { QmpClient, QmpError, type QmpEvent } from './qmp-client.ts';
 
 /** The time that QEMU has to come up; on a machine with nothing else it takes 0.1 s. */
@@ -60,6 +60,8 @@ export class QemuRun {
   readonly control: QmpClient;
   readonly version: string;
   readonly workplace: HostWorkplace;
+  /** Those of the shared folders, in their order. */
+  readonly ports: readonly HostConnection[];
   readonly #env: QemuEnv;
   readonly #program: HostProcess;
   readonly #disks: DiskServer;
@@ -91,6 +93,8 @@ export class QemuRun {
       devices,
       (text) => (fault ??= text),
     );
+    const listeners: HostListener[] = [];
+    for (const index of setup.shares.keys()) listeners.push(await workplace.listen(sharePort(index)));
     const running = await workplace.run(qemuArguments(setup));
     const lastWords = wordsOf(running);
     const reason = async (): Promise<string> =>
@@ -108,6 +112,8 @@ export class QemuRun {
     early.catch(() => {});
     late.catch(() => {});
     const line = serial && (await inTime(serial.accept()));
+    const ports: HostConnection[] = [];
+    for (const listener of listeners) ports.push(await inTime(listener.accept()));
     const client = await inTime(QmpClient.open(await inTime(control.accept()), events.event)).catch(
       (error: unknown) => {
         // A QEMU that ends says why elsewhere.
@@ -116,7 +122,7 @@ export class QemuRun {
       },
     );
     inTimeAtAll();
-    await Promise.all([control, serial].map((listener: HostListener | undefined) => listener?.close()));
+    for (const listener of [control, serial, ...listeners]) await listener?.close();
     const run = new QemuRun({
       env,
       control: client,
@@ -125,6 +131,7 @@ export class QemuRun {
       running,
       disks,
       serial: line,
+      ports,
     });
     void reason().then((text) => {
       if (!run.#closed) events.ended(text);
@@ -141,6 +148,7 @@ export class QemuRun {
     readonly running: HostProcess;
     readonly disks: DiskServer;
     readonly serial: HostConnection | undefined;
+    readonly ports: readonly HostConnection[];
   }) {
     this.#env = parts.env;
     this.control = parts.control;
@@ -149,6 +157,7 @@ export class QemuRun {
     this.#program = parts.running;
     this.#disks = parts.disks;
     this.#serial = parts.serial;
+    this.ports = parts.ports;
   }
 
   /** Gives bytes to the serial line; settles when QEMU has room for more. */
@@ -167,7 +176,7 @@ export class QemuRun {
     await Promise.race([this.#program.ended, this.#env.timer.sleep(QUIT_MS).catch(() => {})]);
     await this.workplace.close();
     await this.control.close();
-    await this.#serial?.close();
+    for (const connection of [this.#serial, ...this.ports]) await connection?.close();
     await this.#disks.close();
   }
 }
