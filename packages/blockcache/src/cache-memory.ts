@@ -60,9 +60,12 @@ export class CacheMemory<Dataspace extends { attach(): Uint8Array }> {
     return Math.max(0, Math.floor(bytes / this.granuleBytes)) * this.granuleBytes;
   }
 
-  /** Takes so many bytes, in whole granules. Rejects with `OUT_OF_RAM` or `OUT_OF_CAPS`. */
-  grow(bytes: number): Promise<void> {
-    return this.#alone(() => this.#grow(bytes, PIECES));
+  /**
+   * Takes so many bytes, in whole granules and so many dataspaces, each of which costs a
+   * capability. Rejects with `OUT_OF_RAM` or `OUT_OF_CAPS`.
+   */
+  grow(bytes: number, pieces = PIECES): Promise<void> {
+    return this.#alone(() => this.#grow(bytes, pieces));
   }
 
   /**

@@ -11,7 +11,7 @@ interface Growing {
   readonly bytes: number;
   readonly granuleBytes: number;
   whole(bytes: number): number;
-  grow(bytes: number): Promise<void>;
+  grow(bytes: number, pieces: number): Promise<void>;
   shrink(bytes: number): Promise<number>;
 }
 
@@ -82,7 +82,7 @@ export class Growth {
     await this.#env.requestResources({ ram });
     const more = (await freeBytes(this.#env)) - before;
     try {
-      await this.#memory.grow(Math.min(more, ram));
+      await this.#memory.grow(Math.min(more, ram), 1);
     } catch (error) {
       // Sessions may have taken it, or there are no capabilities for more dataspaces.
       if (hasCode(error, 'OUT_OF_RAM')) return;

@@ -1,11 +1,16 @@
 /** A cache of blocks between its clients and the Block session it is routed to. */
-import { component } from '@ginit/core';
+import { component, Timer } from '@ginit/core';
 import { Block, blockPolicy, serveBlock } from '@ginit/core/block';
 import { Report } from '@ginit/core/report';
 import { openCache } from './open-cache.ts';
 import { BLOCKCACHE_CONFIG } from './schema.ts';
 
-const manifest = { provides: [Block], requires: [Block], mayRequire: [Report], config: BLOCKCACHE_CONFIG };
+const manifest = {
+  provides: [Block],
+  requires: [Block, Timer],
+  mayRequire: [Report],
+  config: BLOCKCACHE_CONFIG,
+};
 
 export default component(manifest, async (env) => {
   const { cache, flush, close } = await openCache(env);

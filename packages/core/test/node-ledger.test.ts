@@ -165,3 +165,18 @@ test('quota comes back to a machine whose memory others would like to have', () 
   client.transfer(init, { ram: 40, caps: 0 });
   expect(init.state.ramQuota).toBe(50);
 });
+
+test('what hung on an account that has ended goes through its machine no more', () => {
+  const [head, node] = [new NodeLedger('head', 100), new NodeLedger('node', 50)];
+  const root = new Account('root', { ram: 100, caps: 0 });
+  root.endow(head);
+  const [init, client] = [new Account('init'), new Account('client')];
+  init.setReference(root);
+  init.settleOn(node);
+  client.setReference(init);
+  client.settleOn(head);
+  root.transfer(init, { ram: 50, caps: 0 });
+  init.transfer(client, { ram: 40, caps: 0 });
+  init.end();
+  expect([node.usedBytes, head.usedBytes, client.state.ramQuota]).toEqual([0, 100, 40]);
+});

@@ -145,6 +145,9 @@ test('wrong command lines are told', () => {
   expect(said('mkfs', 'a.img')).toMatch(/no type given/);
   expect(said('mkfs', '-t', 'ntfs', 'a.img')).toMatch(/"ntfs" cannot be made/);
   expect(said('mkfs', '-t', 'ext2', 'a.img:/x')).toMatch(/not at a path/);
+  expect(said('mkfs', '-t', 'ufs2', '--byte-order', 'middle', 'a.img')).toMatch(
+    /--byte-order middle: little or big/,
+  );
   expect(said('mkfs', '-t', 'ext2', '-b', 'many', 'a.img')).toMatch(/--block many: not a size/);
 });
 
@@ -304,6 +307,41 @@ describe.skipIf(missing !== undefined)(`with the standard tools (${missing ?? 't
     const damaged = await fs('check', 'check.img', 'ext.img');
     expect(damaged.code).toBe(1);
     expect(damaged.lines.at(-1)).toMatch(/ext\.img: ext2: sound/);
+  });
+
+  test('a UFS is made, filled, damaged, found so and mended', async () => {
+    for (const [type, order] of [
+      ['ufs1', 'big'],
+      ['ufs2', 'little'],
+    ] as const) {
+      const image = imageFile(`${type}.img`, 12 * MIB);
+      const sizes = ['-b', '8K', '--fragment', '2K', '-i', '4K', '--byte-order', order, '-L', 'first'];
+      const made = await fs('mkfs', '-t', type, ...sizes, image);
+      expect(made).toMatchObject({ code: 0, notes: [] });
+      expect(await fs('mkfs', '-t', type, image)).toMatchObject({
+        notes: [expect.stringMatching(/has a file system \(ffs\): --force makes a new one/)],
+      });
+      expect(await fs('cp', '-r', 'tree', `${image}:/`)).toMatchObject({ code: 0, notes: [] });
+      expect(await fs('cp', '-r', `${image}:/tree`, `back-${type}`)).toMatchObject({ code: 0, notes: [] });
+      expect(facts(`back-${type}`, true)).toEqual(facts('tree', true));
+      expect((await fs('check', image)).lines.at(-1)).toMatch(/: ffs: sound/);
+      const bytes = readFileSync(image);
+      const total = (type === 'ufs1' ? 8192 : 65_536) + 1008 + 8;
+      bytes.writeUInt8(
+        bytes.readUInt8(total + (order === 'big' ? 7 : 0)) ^ 1,
+        total + (order === 'big' ? 7 : 0),
+      );
+      writeFileSync(image, bytes);
+      expect((await fs('check', image)).code).toBe(3);
+      const mended = await fs('check', '--repair', image);
+      expect(mended).toMatchObject({ code: 0, notes: [`${image}: 1 mistakes were mended`] });
+      expect((await fs('check', image)).code).toBe(0);
+    }
+    const refused = await fs('check', '--repair', 'ext.img');
+    expect(refused.notes).toEqual([expect.stringMatching(/there is no repair for this format/)]);
+    expect((await fs('mkfs', '-t', 'ext2', '--fragment', '1K', imageFile('no.img', MIB))).notes).toEqual([
+      expect.stringMatching(/ext2 has no fragmentBytes/),
+    ]);
   });
 
   test('names that would lead elsewhere are not followed', async () => {

@@ -44,9 +44,11 @@ describe.skipIf(missingMakefs)(`FFS against a model ${missingMakefs ?? ''}`, () 
       expect(await ourFindings(image, 'ffs')).toBe('');
       const memoryBytes = Math.max(options.memoryBytes ?? 4 << 20, form.fragmentBytes * 96);
       const device = image.slice();
+      const fragmentsPerBlock = form.blockBytes / form.fragmentBytes;
+      const kind = { type: 'ffs', solid: true, fragmentsPerBlock };
       const property = fc.asyncProperty(fc.array(anyStep, { maxLength: 100, size: 'max' }), async (steps) => {
         device.set(image);
-        const pair = await Pair.start(device, { ...options, memoryBytes }, { type: 'ffs', solid: true });
+        const pair = await Pair.start(device, { ...options, memoryBytes }, kind);
         for (const one of steps) await pair.step(located(one, pair.model));
         await pair.compareAll();
         expect(await ourFindings(await pair.end(), 'ffs')).toBe('');

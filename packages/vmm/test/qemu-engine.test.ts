@@ -220,7 +220,7 @@ describe('the drives of a QEMU', () => {
     const system = new EngineSystem({}, ['cdrom', 'floppy']);
     const engine = await system.start();
     const [args = []] = system.qemu.runs;
-    expect(args).toContain('{"driver":"floppy","id":"floppy"}');
+    expect(args).toContain('{"driver":"floppy","id":"floppy","drive-type":"144"}');
     expect(args).toContain('{"driver":"ide-cd","id":"cdrom","bus":"ide.0","unit":0}');
     const insert = ['blockdev-add', 'blockdev-insert-medium', 'blockdev-close-tray'];
     const remove = ['blockdev-open-tray', 'blockdev-remove-medium', 'blockdev-del'];
@@ -253,6 +253,15 @@ describe('the drives of a QEMU', () => {
     await expect(engine.changeMedium('floppy', medium)).rejects.toThrow(
       new MediumRefused('QEMU does not take it: it is too round'),
     );
+  });
+
+  test('take no floppy disk of another form than that which a drive begins with', async () => {
+    const system = new EngineSystem({}, ['floppy']);
+    const engine = await system.start();
+    await expect(engine.changeMedium('floppy', { ...medium, sizeBytes: 2880 * 1024 })).rejects.toThrow(
+      new MediumRefused('its floppy drive is one for 1440 KiB'),
+    );
+    expect(system.qemu.commands).not.toContain('blockdev-open-tray');
   });
 
   test('end in zeros where a sector is cut off, and are not written', async () => {

@@ -45,8 +45,7 @@ ${PARENT_PROVIDES}
   return [process.execPath, GINIT, file];
 }
 
-function contenders({ directory, places, settings, quick }) {
-  showRatios({ quick });
+function contenders({ directory, places, settings }) {
   const place = places.free ?? places.one;
   const ginit = (id, label, options) => ({
     id,
@@ -64,7 +63,7 @@ function contenders({ directory, places, settings, quick }) {
     lookups('auto'),
     lookups('lru'),
     ginit('hits', 'hits in a cache of 32 MiB', { cacheMib: 32, wide: false }),
-    ginit('misses', 'misses of a cache of 2 MiB', { cacheMib: 2, wide: true }),
+    ginit('misses', 'misses of a cache of 8 MiB', { cacheMib: 8, wide: true }),
     ginit('none', 'the device without a cache', { wide: true }),
   ];
 }
@@ -73,6 +72,7 @@ export const cache = {
   name: 'cache',
   title: 'hit ratios of the policies, lookups, and hits and misses of 4 KiB through a Block session',
   columns: { lookups: 'lookups, 1/s', x1: 'reads at 1, 1/s', x32: 'reads at 32, 1/s' },
+  before: showRatios,
   contenders,
   figures: (median) => {
     const added = (key) => 1e6 / median('misses', key) - 1e6 / median('none', key);

@@ -17,7 +17,7 @@ const known = (entries) =>
 
 /**
  * `benchmark` has a `name`, a `title`, `columns` (titles of the table by the figure they show),
- * `aims` (by ratio), `contenders({ directory, places, settings, quick })`, and `figures(median)`
+ * `aims` (by ratio), perhaps `before({ quick })`, which shows what takes no turns, `contenders({ directory, places, settings, quick })`, and `figures(median)`
  * and `ratios(median)`, where `median(contender, figure)` is NaN for a contender that did not run.
  *
  * A contender has an `id`, a `label`, a `place`, the `command` to run, and perhaps `skipped`: why
@@ -31,6 +31,7 @@ export async function runBenchmark(benchmark, { quick }) {
     for (const line of environmentLines()) console.log(`  ${line}`);
     if (!places.pinned) console.log('  taskset is not there: nothing is pinned');
     if (places.two === undefined) console.log('  one CPU only: rows on two CPUs are left out');
+    benchmark.before?.({ quick });
     const settings = quick ? QUICK : FULL;
     const all = benchmark.contenders({ directory, places, settings, quick });
     for (const { label, skipped } of all.filter((contender) => contender.skipped)) {

@@ -2,7 +2,7 @@ import { FsError, messageOf } from '../errors.ts';
 import { shrinkTo } from './block-map-shrink.ts';
 import type { Departure } from './departures.ts';
 import { hasBlocks, type Inode } from './inode.ts';
-import { clearInode, storeInode } from './inode-table.ts';
+import { clearInode, loadUnnamed, storeInode } from './inode-table.ts';
 import type { Parts } from './parts.ts';
 
 /**
@@ -40,6 +40,31 @@ export async function depart(parts: Parts, { inode, abandonedMs }: Departure): P
     const { formatName } = volume.superblock;
     if (!told) volume.hypercalls.console(`${formatName}: ${inode.name} cannot be freed: ${messageOf(error)}`);
   }
+}
+
+/**
+ * Frees inodes that a log has as in use, perhaps without a name, as far as they have none. What
+ * fails is told, and left to a check.
+ */
+export async function freeUnnamed(parts: Parts, ids: readonly number[]): Promise<void> {
+  const { volume } = parts;
+  let freed = 0;
+  for (const id of ids) {
+    try {
+      await volume.change(async () => {
+        const inode = await loadUnnamed(volume, id);
+        if (inode === undefined) return;
+        await destroyInode(parts, inode);
+        freed += 1;
+      });
+    } catch (error) {
+      volume.hypercalls.console(
+        `${volume.superblock.formatName}: inode ${id} of the log cannot be freed: ${messageOf(error)}`,
+      );
+    }
+  }
+  if (freed > 0)
+    volume.hypercalls.console(`${volume.superblock.formatName}: ${freed} files without a name were freed`);
 }
 
 /** Frees the extended attributes: at most two blocks, the last of them as fragments. */

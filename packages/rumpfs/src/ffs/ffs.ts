@@ -6,7 +6,7 @@ import { IndexStore } from '../index/index-store.ts';
 import type { FileSystemStatistics } from '../vnode/attributes.ts';
 import type { FileSystem, FileSystemNode } from '../vnode/file-system.ts';
 import type { MountOptions } from '../vnode/mount-options.ts';
-import { depart } from './destroy-inode.ts';
+import { depart, freeUnnamed } from './destroy-inode.ts';
 import { NAME_BYTES_MAX } from './directory-record.ts';
 import { FfsNode } from './ffs-node.ts';
 import { FragmentAllocator } from './fragment-allocator.ts';
@@ -14,6 +14,7 @@ import { Groups } from './groups.ts';
 import { InodeAllocator } from './inode-allocator.ts';
 import { loadInode } from './inode-table.ts';
 import type { Parts } from './parts.ts';
+import { type Recovered, recover } from './recovery.ts';
 import {
   FLAG,
   recogniseSuperblock,
@@ -85,12 +86,10 @@ export async function probeFfs(bio: BlockIo): Promise<boolean> {
  * sense or are larger than the device, `NotSupported` for fragments that are smaller than a sector.
  */
 export async function mountFfs(hypercalls: Hypercalls, options: MountOptions): Promise<FileSystem> {
-  const superblock = await findSuperblock(hypercalls.bio);
-  if (superblock === undefined)
-    throw new FsError('NoFileSystem', `ffs: no superblock at ${SUPERBLOCK_OFFSETS.join(', ')} bytes`);
-  superblock.check();
-  requireDevice(superblock, hypercalls.bio);
-  const volume = await makeVolume(hypercalls, superblock, options.writeable);
+  const found = await checkedSuperblock(hypercalls.bio);
+  const recovered = await recover(hypercalls, found, options);
+  const superblock = recovered.replayed ? await checkedSuperblock(recovered.hypercalls.bio) : found;
+  const volume = await makeVolume(recovered, superblock, options.writeable);
   const random = new Uint8Array(4);
   hypercalls.random(random);
   const indexBytes = Math.floor(hypercalls.memoryBytes / INDEX_PART);
@@ -101,7 +100,17 @@ export async function mountFfs(hypercalls: Hypercalls, options: MountOptions): P
     indexes: new IndexStore(indexBytes, new DataView(random.buffer).getUint32(0)),
   };
   volume.onDeparture((departure) => depart(parts, departure));
+  if (volume.writeable && recovered.unnamed.length > 0) await freeUnnamed(parts, recovered.unnamed);
   return new Ffs(parts);
+}
+
+async function checkedSuperblock(bio: BlockIo): Promise<Superblock> {
+  const superblock = await findSuperblock(bio);
+  if (superblock === undefined)
+    throw new FsError('NoFileSystem', `ffs: no superblock at ${SUPERBLOCK_OFFSETS.join(', ')} bytes`);
+  superblock.check();
+  requireDevice(superblock, bio);
+  return superblock;
 }
 
 async function findSuperblock(bio: BlockIo): Promise<Superblock | undefined> {
@@ -114,7 +123,8 @@ async function findSuperblock(bio: BlockIo): Promise<Superblock | undefined> {
   return undefined;
 }
 
-async function makeVolume(hypercalls: Hypercalls, superblock: Superblock, wanted: boolean): Promise<Volume> {
+async function makeVolume(recovered: Recovered, superblock: Superblock, wanted: boolean): Promise<Volume> {
+  const { hypercalls } = recovered;
   const { memoryBytes } = hypercalls;
   const { formatName, groupCount, fragmentSizeBytes } = superblock;
   const summaryBytes = Groups.summaryBytes(superblock);
@@ -125,7 +135,7 @@ async function makeVolume(hypercalls: Hypercalls, superblock: Superblock, wanted
     );
   const parts = Math.floor(memoryBytes / INDEX_PART) + Math.floor(memoryBytes / GROUPS_PART);
   const cache = new BufferCache(hypercalls, fragmentSizeBytes, memoryBytes - parts - summaryBytes);
-  const volume = new Volume(hypercalls, superblock, cache, mayWrite(hypercalls, superblock, wanted));
+  const volume = new Volume(hypercalls, superblock, cache, mayWrite(recovered, superblock, wanted));
   await volume.load();
   return volume;
 }
@@ -147,13 +157,17 @@ function requireDevice(superblock: Superblock, bio: BlockIo): void {
 }
 
 /** Whether the mount will be writeable, with a line for the log where it is not as wished. */
-function mayWrite(hypercalls: Hypercalls, superblock: Superblock, wanted: boolean): boolean {
+function mayWrite(recovered: Recovered, superblock: Superblock, wanted: boolean): boolean {
+  const { hypercalls, consistent } = recovered;
   const { formatName } = superblock;
-  const clean = superblock.clean !== 0 && (superblock.flags & (FLAG.unclean | FLAG.needsCheck)) === 0;
+  const doubts = superblock.flags & (FLAG.unclean | FLAG.needsCheck);
+  const clean = (superblock.clean !== 0 || consistent) && doubts === 0;
   if (!clean)
     hypercalls.console(`${formatName}: was not unmounted cleanly, a file system check is recommended`);
   if (!wanted) return false;
-  const reason = hypercalls.bio.writeable ? obstacle(superblock, clean) : 'the device is';
+  const reason = hypercalls.bio.writeable
+    ? (recovered.obstacle ?? obstacle(superblock, clean))
+    : 'the device is';
   if (reason !== undefined) hypercalls.console(`${formatName}: mounted read-only because ${reason}`);
   return reason === undefined;
 }
@@ -165,7 +179,8 @@ function obstacle(superblock: Superblock, clean: boolean): string | undefined {
   if (superblock.oldInodes) return 'it has inodes of 4.2BSD';
   if ((flags & FLAG.softUpdateJournal) !== 0) return 'of its journal of soft updates';
   if ((flags & FLAG.gjournal) !== 0) return 'of its journal of gjournal';
-  if ((flags & FLAG.log) !== 0) return 'of its flag 0x100 (WAPBL, or access control lists of NFSv4)';
+  if ((flags & FLAG.log) !== 0 && superblock.logPlace === undefined)
+    return 'of its flag 0x100, without a log of WAPBL (access control lists of NFSv4)';
   if ((flags & FLAG.quotaOrHashes) !== 0) return 'of its flag 0x200 (quotas, or check hashes)';
   return superblock.hasSnapshots ? 'it has snapshots' : undefined;
 }

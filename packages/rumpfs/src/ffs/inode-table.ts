@@ -36,6 +36,19 @@ export async function loadInode(volume: Volume, id: number): Promise<Inode> {
   return inode;
 }
 
+/** An inode without links that is in use; undefined where it is not so. */
+export async function loadUnnamed(volume: Volume, id: number): Promise<Inode | undefined> {
+  const { superblock } = volume;
+  if (id <= ROOT_INODE || id >= superblock.inodes) return undefined;
+  const { fragment, offset } = placeOf(volume, id);
+  const buffer = volume.cache.peek(fragment) ?? (await volume.cache.read(fragment));
+  const inode = new Inode(id, superblock);
+  decodeInode(inode, buffer.view, offset, superblock);
+  if (inode.mode === 0 || inode.linkCount !== 0) return undefined;
+  checkInode(volume, inode);
+  return inode;
+}
+
 /** How many inodes of its group were ever written. A damaged group must not prevent reading. */
 async function writtenInodes({ groups, superblock }: Volume, id: number): Promise<number> {
   const { inodesPerGroup } = superblock;

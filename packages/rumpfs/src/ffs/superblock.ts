@@ -1,4 +1,5 @@
 import { FsError } from '../errors.ts';
+import type { LogPlace } from '../wapbl/log-header.ts';
 import { Fields } from './fields.ts';
 
 /*
@@ -190,6 +191,19 @@ export class Superblock {
     const read = (index: number): number =>
       this.#updated ? fields.i64(AT.totals + index * 8) : fields.i32(AT.oldTotals + index * 4);
     return { directories: read(0), freeBlocks: read(1), freeInodes: read(2), freeFragments: read(3) };
+  }
+
+  /**
+   * Where the log of WAPBL is; undefined where there is none. FreeBSD has another meaning for its
+   * flag, and no such fields.
+   */
+  get logPlace(): LogPlace | undefined {
+    const { fields } = this;
+    const [version, location] = [fields.bytes[864], fields.bytes[865]];
+    if ((this.flags & FLAG.log) === 0 || version !== 1 || (location !== 1 && location !== 2))
+      return undefined;
+    const [address, count, blockBytes] = [fields.i64(872), fields.i64(880), fields.i64(888)];
+    return { at: address * blockBytes, lengthBytes: count * blockBytes, blockBytes };
   }
 
   /** Sets the totals and the time of the last change, in all places that the revision has. */

@@ -31,7 +31,8 @@ export class Volume {
   readonly departures = new Departures();
   readonly writeable: boolean;
   readonly #summary: Summary;
-  readonly #stateAtMount: { readonly clean: number; readonly needsCheck: number };
+  /** The flag of a log that is not used while the file system is written to. */
+  readonly #logFlag: number;
   #modified = false;
   #modifying: Promise<void> | undefined = undefined;
   #corruptions = 0;
@@ -53,7 +54,7 @@ export class Volume {
       Math.floor((memoryBytes / PENDING_PART / superblock.fragmentsPerGroup) * 8),
     );
     this.writeable = writeable;
-    this.#stateAtMount = { clean: superblock.clean, needsCheck: superblock.flags & FLAG.needsCheck };
+    this.#logFlag = superblock.logPlace === undefined ? 0 : FLAG.log;
     this.#summary = new Summary(this);
   }
 
@@ -148,15 +149,18 @@ export class Volume {
     return true;
   }
 
-  /** Leaves the file system marked as it was found, or as one to check if mistakes were met. */
+  /**
+   * Leaves the file system marked as clean, as it was found; or as one to check if mistakes were
+   * met.
+   */
   async unmount(): Promise<void> {
     if (!this.#modified) return;
     await this.sync();
     const damaged = this.#corruptions > 0;
     const { superblock } = this;
-    superblock.clean = damaged ? 0 : this.#stateAtMount.clean;
+    superblock.clean = damaged ? 0 : 1;
     const flags = superblock.flags & ~FLAG.needsCheck;
-    superblock.flags = flags | (damaged ? FLAG.needsCheck : this.#stateAtMount.needsCheck);
+    superblock.flags = flags | this.#logFlag | (damaged ? FLAG.needsCheck : 0);
     this.#summary.mark();
     await this.cache.flushDurably();
   }
@@ -192,7 +196,8 @@ export class Volume {
   async #markModified(): Promise<void> {
     try {
       this.superblock.clean = 0;
-      this.superblock.flags |= FLAG.needsCheck;
+      // The writes that follow do not go through the log, which is empty.
+      this.superblock.flags = (this.superblock.flags | FLAG.needsCheck) & ~this.#logFlag;
       this.#summary.mark();
       await this.#summary.stamp();
       await this.cache.flushDurably();

@@ -2,19 +2,24 @@
 import { FsError } from '../errors.ts';
 import type { FormatDevice, FormatWorld } from './format-device.ts';
 import { type ExtOptions, makeExt } from './make-ext.ts';
+import { makeFfs, type FfsOptions } from './make-ffs.ts';
 import { makeMsdos, type MsdosOptions } from './make-msdos.ts';
 
 /** The formats that can be made, by the names of `mkfs`. */
-export const MADE_TYPES = ['ext2', 'msdos', 'fat12', 'fat16', 'fat32'] as const;
+export const MADE_TYPES = ['ext2', 'msdos', 'fat12', 'fat16', 'fat32', 'ufs1', 'ufs2'] as const;
 /** One of `MADE_TYPES`. */
 export type MadeType = (typeof MADE_TYPES)[number];
 
 /** Wishes for a new file system; a missing one is chosen by the size of the device. */
 export interface MakeOptions {
   readonly label?: string | undefined;
-  /** Bytes of a block of ext2, or of a cluster of a FAT. */
+  /** Bytes of a block of ext2 or UFS, or of a cluster of a FAT. */
   readonly blockBytes?: number | undefined;
-  /** ext2: bytes of the device for each inode. */
+  /** UFS: bytes of a fragment, of which a block has 1, 2, 4 or 8. */
+  readonly fragmentBytes?: FfsOptions['fragmentBytes'];
+  /** UFS: the order of the bytes of a number. */
+  readonly byteOrder?: FfsOptions['order'];
+  /** ext2, UFS: bytes of the device for each inode. */
   readonly bytesPerInode?: ExtOptions['bytesPerInode'];
   /** ext2: bytes of an inode. */
   readonly inodeBytes?: ExtOptions['inodeBytes'];
@@ -38,24 +43,35 @@ export async function makeFileSystem(
   world: FormatWorld,
 ): Promise<void> {
   const { label, blockBytes, bytesPerInode, inodeBytes, sectorBytes } = options;
+  const { fragmentBytes, byteOrder } = options;
   switch (type) {
     case 'ext2':
-      refuse(type, { sectorBytes });
+      refuse(type, { sectorBytes, fragmentBytes, byteOrder });
       return makeExt(device, { label, blockBytes, bytesPerInode, inodeBytes }, world);
     case 'msdos':
     case 'fat12':
     case 'fat16':
     case 'fat32': {
-      refuse(type, { bytesPerInode, inodeBytes });
+      refuse(type, { bytesPerInode, inodeBytes, fragmentBytes, byteOrder });
       const bits = BITS[type];
       return makeMsdos(device, { label, clusterBytes: blockBytes, sectorBytes, bits }, world);
+    }
+    case 'ufs1':
+    case 'ufs2': {
+      refuse(type, { inodeBytes, sectorBytes });
+      const version = type === 'ufs1' ? 1 : 2;
+      return makeFfs(
+        device,
+        { label, version, order: byteOrder, blockBytes, fragmentBytes, bytesPerInode },
+        world,
+      );
     }
   }
 }
 
 const BITS = { msdos: undefined, fat12: 12, fat16: 16, fat32: 32 } as const;
 
-function refuse(type: MadeType, foreign: Readonly<Record<string, number | undefined>>): void {
+function refuse(type: MadeType, foreign: Readonly<Record<string, number | string | undefined>>): void {
   for (const [name, value] of Object.entries(foreign)) {
     if (value !== undefined) throw new FsError('InvalidArgument', `${type} has no ${name}`);
   }

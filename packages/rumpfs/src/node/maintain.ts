@@ -1,8 +1,8 @@
 /** Making and checking file systems in images, for programs. */
 import { getRandomValues } from 'node:crypto';
-import type { CheckReport } from '../check/report.ts';
+import type { CheckReport, RepairReport } from '../check/report.ts';
 import { FsError } from '../errors.ts';
-import { checkFileSystem, recogniseFileSystem } from '../file-systems.ts';
+import { checkFileSystem, recogniseFileSystem, repairFileSystem } from '../file-systems.ts';
 import type { FormatProgress } from '../mkfs/format-device.ts';
 import { type MadeType, type MakeOptions, makeFileSystem } from '../mkfs/make-file-system.ts';
 import { type ImageDevice, type ImageWishes, openImageDevice } from './image-device.ts';
@@ -51,6 +51,23 @@ export async function check(
   const device = await openImageDevice({ ...wishesOf(place, others), readOnly: true });
   try {
     return await checkFileSystem(device.bio, type);
+  } finally {
+    await device.release();
+  }
+}
+
+/**
+ * Checks a file system in an image, or in a partition of it, and mends what is found. Rejects with
+ * an `FsError`: `NotSupported` for a format that cannot be repaired here.
+ */
+export async function repair(
+  place: string,
+  options: ImageOptions & { readonly type?: string | undefined } = {},
+): Promise<RepairReport> {
+  const { type = 'auto', ...others } = options;
+  const device = await openImageDevice(wishesOf(place, others));
+  try {
+    return await repairFileSystem(device.bio, type);
   } finally {
     await device.release();
   }

@@ -5,7 +5,7 @@ import { isMadeType, MADE_TYPES, type MadeType } from '@ginit/rumpfs';
 import { type ImagePlace, placeInImage, placeOrRoot } from './fs-place.ts';
 
 /** The help text of `ginit fs`. */
-export const FS_HELP = `ginit fs: the file systems in disk images: ext2, ext3, ext4, FAT, ISO 9660
+export const FS_HELP = `ginit fs: the file systems in disk images: ext2, ext3, ext4, UFS, FAT, ISO 9660
 
   ginit fs ls [-l] [-R] PLACE...        the entries of a directory; -l with their attributes, -R of all below it
   ginit fs tree PLACE...                the same as a tree
@@ -15,7 +15,7 @@ export const FS_HELP = `ginit fs: the file systems in disk images: ext2, ext3, e
   ginit fs rm [-r] PLACE...             removes files, with -r also directories
   ginit fs stat PLACE...                all that is known of a file
   ginit fs df IMAGE[:PART]...           the format, the label, and how much is free
-  ginit fs check IMAGE[:PART]...        whether a file system is sound; nothing is changed
+  ginit fs check IMAGE[:PART]...        whether a file system is sound; nothing is changed, but with --repair of UFS
   ginit fs mkfs -t TYPE IMAGE[:PART]    a new, empty file system: ${MADE_TYPES.join(', ')}
 
 PLACE is IMAGE[:PART][:/path]: disk.img, disk.img:/etc/motd, disk.qcow2:2:/home. PART is the number of a partition; without
@@ -27,15 +27,17 @@ it the whole disk is one file system. Other paths (cp) are those of the host. Ti
   --zone ZONE          of the times on a FAT, such as Europe/Berlin (default: UTC)
   --owner              cp: keeps owners, too, and the bits that let others run as them
   -L, --label LABEL    mkfs: a name for it
-  -b, --block SIZE     mkfs: bytes of a block of ext2, of a cluster of a FAT (default: by the size of the disk)
-  -i, --inode-ratio SIZE  mkfs: ext2: one inode for so many bytes; -I, --inode-size SIZE: bytes of an inode
+  -b, --block SIZE     mkfs: bytes of a block of ext2 or UFS, of a cluster of a FAT (default: by the size of the disk)
+  -i, --inode-ratio SIZE  mkfs: ext2, UFS: one inode for so many bytes; -I, --inode-size SIZE: ext2: bytes of an inode
+  --fragment SIZE      mkfs: UFS: bytes of a fragment (default: an eighth of a block)
+  --byte-order ORDER   mkfs: UFS: little or big (default: little)
   -S, --sector SIZE    mkfs: FAT: bytes of a sector
   --force              mkfs: where a file system or a table of partitions is already
   --json               one line of JSON for each result instead of text
 
-Images are only read, unless cp, mkdir, rm or mkfs write to them. Exit code: 0; 1 if something failed or a file system is
-damaged, 2 if the command line is wrong, 3 if a check finds nothing but lost space or wrong summaries. docs/file-systems.md
-says more.`;
+Images are only read, unless cp, mkdir, rm, mkfs or check --repair write to them. Exit code: 0; 1 if something failed or a
+file system is damaged, 2 if the command line is wrong, 3 if a check finds nothing but lost space or wrong summaries.
+docs/file-systems.md says more.`;
 
 /** How images are opened. */
 export interface OpenOptions {
@@ -54,7 +56,7 @@ export type FsTask =
       readonly recursive: boolean;
     }
   | { readonly command: 'tree' | 'cat' | 'stat' | 'df'; readonly places: readonly ImagePlace[] }
-  | { readonly command: 'check'; readonly places: readonly ImagePlace[] }
+  | { readonly command: 'check'; readonly places: readonly ImagePlace[]; readonly mends: boolean }
   | {
       readonly command: 'cp';
       readonly sources: readonly string[];
@@ -72,6 +74,8 @@ export type FsTask =
       readonly bytesPerInode: number | undefined;
       readonly inodeBytes: number | undefined;
       readonly sectorBytes: number | undefined;
+      readonly fragmentBytes: number | undefined;
+      readonly byteOrder: 'little' | 'big' | undefined;
       readonly force: boolean;
     };
 
@@ -98,7 +102,10 @@ const OPTIONS = {
   'inode-ratio': { type: 'string', short: 'i' },
   'inode-size': { type: 'string', short: 'I' },
   sector: { type: 'string', short: 'S' },
+  fragment: { type: 'string' },
+  'byte-order': { type: 'string' },
   force: { type: 'boolean' },
+  repair: { type: 'boolean' },
 } as const;
 
 type Command = FsTask['command'];
@@ -111,11 +118,11 @@ const ALLOWED: Readonly<Record<Command, readonly OptionName[]>> = {
   cat: [],
   stat: [],
   df: [],
-  check: [],
+  check: ['repair'],
   cp: ['recursive', 'r', 'owner'],
   mkdir: ['parents'],
   rm: ['recursive', 'r'],
-  mkfs: ['label', 'block', 'inode-ratio', 'inode-size', 'sector', 'force'],
+  mkfs: ['label', 'block', 'inode-ratio', 'inode-size', 'sector', 'fragment', 'byte-order', 'force'],
 };
 const FOR_ALL: readonly OptionName[] = ['format', 'backing', 'type', 'zone', 'json'];
 
@@ -164,7 +171,7 @@ function taskOf(command: Command, values: Values, words: readonly string[]): FsT
     case 'df':
       return { command, places: places(words) };
     case 'check':
-      return { command, places: places(words) };
+      return { command, places: places(words), mends: values.repair ?? false };
     case 'mkdir':
       return { command, places: places(words), recursive: values.parents ?? false };
     case 'rm':
@@ -211,8 +218,15 @@ function mkfsTask(words: readonly string[], values: Values): FsTask {
     bytesPerInode: bytes(values['inode-ratio'], 'inode-ratio'),
     inodeBytes: bytes(values['inode-size'], 'inode-size'),
     sectorBytes: bytes(values.sector, 'sector'),
+    fragmentBytes: bytes(values.fragment, 'fragment'),
+    byteOrder: byteOrder(values['byte-order']),
     force,
   };
+}
+
+function byteOrder(text: string | undefined): 'little' | 'big' | undefined {
+  if (text === undefined || text === 'little' || text === 'big') return text;
+  throw new Wrong(`--byte-order ${text}: little or big`);
 }
 
 function bytes(text: string | undefined, name: string): number | undefined {

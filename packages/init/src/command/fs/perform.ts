@@ -1,7 +1,7 @@
 /** Does what `ginit fs` is asked for. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { visibleText } from '@ginit/core/system';
-import { check, type CheckReport, mkfs, type MountedFs } from '@ginit/rumpfs';
+import { check, type CheckReport, mkfs, type MountedFs, repair } from '@ginit/rumpfs';
 import { copyAll, sumOf } from './copy.ts';
 import { type CopySide, hostSide, imageSide } from './copy-side.ts';
 import { below, type ImagePlace, placeInImage } from './fs-place.ts';
@@ -240,12 +240,19 @@ class Performance {
     return imageSide(await this.#mounts.get(place), place.image, place.path, text);
   }
 
-  async #check({ places }: TaskOf<'check'>): Promise<number> {
+  async #check({ places, mends }: TaskOf<'check'>): Promise<number> {
     let code = 0;
     for (const { image, path, text } of places) {
       if (path !== '/') throw new Problem(`${text}: a file system is checked as a whole`);
       const { type } = this.#line.open;
-      const report = await at(image, () => check(image, { ...imageOptions(this.#line.open), type }));
+      const options = { ...imageOptions(this.#line.open), type };
+      const report = await at(image, async () => {
+        if (!mends) return check(image, options);
+        const { before, after } = await repair(image, options);
+        const mended = before.findings.length + before.leftOut - after.findings.length - after.leftOut;
+        if (mended > 0) this.#world.say(`${image}: ${mended} mistakes were mended`);
+        return after;
+      });
       if (this.#line.json) await this.#json({ image, ...report });
       else for (const line of reportLines(image, report)) await this.#text(line);
       const found = exitCodeOf(report);

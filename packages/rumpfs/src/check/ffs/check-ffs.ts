@@ -18,6 +18,7 @@ import { checkLinks, checkTree } from './tree-pass.ts';
 
 /** Mending shows more to mend: what a lost directory had, for example. */
 const PASSES_MAX = 8;
+const LOG_MAGIC = 0x5741_424c;
 const CLEAN_AT = 209;
 const FLAGS_AT = 1312;
 const OLD_FLAGS_AT = 211;
@@ -49,6 +50,10 @@ export async function repairFfs(bio: BlockIo): Promise<RepairReport> {
 
 async function checkOnce(bio: BlockIo, geometry: FfsGeometry, mends: boolean): Promise<CheckReport> {
   const found = new Findings();
+  if (await hasLogToReplay(bio, geometry)) {
+    found.harmless('the log of WAPBL has to be replayed: mount it; nothing else was looked at');
+    return found.report('ffs');
+  }
   const image = new FfsImage(bio, geometry);
   const claims = new Claims(geometry.size);
   claimStructures(geometry, claims);
@@ -73,6 +78,19 @@ async function checkOnce(bio: BlockIo, geometry: FfsGeometry, mends: boolean): P
   await checkGroups(context);
   if (mends) await image.write();
   return found.report('ffs');
+}
+
+/** Whether the newer of the two headers of a log has records. */
+async function hasLogToReplay(bio: BlockIo, geometry: FfsGeometry): Promise<boolean> {
+  const { log } = geometry;
+  if (log === undefined) return false;
+  const bytes = await bytesAt(bio, log.at, 2 * log.blockBytes);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const little = view.getUint32(0, true) === LOG_MAGIC;
+  const second = view.getUint32(log.blockBytes + 12, little) > view.getUint32(12, little);
+  const at = second ? log.blockBytes : 0;
+  if (view.getUint32(at, little) !== LOG_MAGIC) return false;
+  return view.getBigInt64(at + 48, little) !== view.getBigInt64(at + 56, little);
 }
 
 /** Claims what no file may have: the boot area, the structures of the groups, and the counts. */

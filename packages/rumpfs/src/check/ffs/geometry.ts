@@ -102,6 +102,19 @@ export class FfsGeometry {
     return this.wide ? this.i32(1312) : (this.bytes[211] ?? 0);
   }
 
+  /** The inode of a log of WAPBL that is a file without a name; 0 where there is none. */
+  get logInode(): number {
+    return this.bytes[864] === 1 && this.bytes[865] === 2 ? this.i64(896) : 0;
+  }
+
+  /** Where a log of WAPBL in use is, in bytes, and the length of its blocks. */
+  get log(): { readonly at: number; readonly blockBytes: number } | undefined {
+    const [location, blockBytes] = [this.bytes[865] ?? 0, this.i64(888)];
+    const used = (this.flags & 0x100) !== 0 && this.bytes[864] === 1 && (location === 1 || location === 2);
+    const sane = blockBytes >= 512 && blockBytes <= 65_536 && blockBytes % 512 === 0;
+    return used && sane ? { at: this.i64(872) * blockBytes, blockBytes } : undefined;
+  }
+
   get inodeBytes(): number {
     return this.version === 1 ? 128 : 256;
   }

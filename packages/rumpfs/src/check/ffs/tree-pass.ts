@@ -51,6 +51,7 @@ export async function checkTree(context: Context, connector: Connector): Promise
 export async function checkLinks(context: Context, connector: Connector): Promise<void> {
   const { inodes, found, mends } = context;
   for (const [id, state] of inodes) {
+    if (id === context.geometry.logInode) continue;
     if (state.type !== DIRECTORY && state.names === 0) {
       await nameless(context, connector, id, state);
       continue;

@@ -40,6 +40,9 @@ export interface QemuDrive {
   readonly medium: string | undefined;
 }
 
+/** What the usual floppy disk has. A drive for twice as much does not read it as it is. */
+export const FLOPPY_USUAL_BYTES = 1440 * 1024;
+
 /** What the command line says. */
 export interface QemuSetup {
   readonly memoryBytes: number;
@@ -47,6 +50,8 @@ export interface QemuSetup {
   readonly accelerator: Accelerator;
   readonly disks: readonly QemuDisk[];
   readonly drives: readonly QemuDrive[];
+  /** Whether its floppy drive is one for disks of 2880 KiB, and for no others. */
+  readonly floppyIsLarge: boolean;
   /** The tags of its shared folders, each of which has a port. */
   readonly shares: readonly string[];
   /** The files that are there. */
@@ -157,8 +162,9 @@ function driveArguments({ drive, medium }: QemuDrive, setup: QemuSetup): string[
     }
     case 'floppy': {
       const { bootindex } = bootPlace(BOOT_PLACES.floppy, setup);
+      const type = { 'drive-type': setup.floppyIsLarge ? '288' : '144' };
       const boots = bootindex === undefined ? [] : ['-global', `isa-fdc.bootindexA=${bootindex}`];
-      return [...boots, ...node, '-device', JSON.stringify({ driver: 'floppy', ...content })];
+      return [...boots, ...node, '-device', JSON.stringify({ driver: 'floppy', ...content, ...type })];
     }
   }
 }

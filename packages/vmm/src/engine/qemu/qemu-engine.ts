@@ -14,6 +14,7 @@ import type { MessageServer } from '../../devices/message-server.ts';
 import { QemuDisplay } from './display/qemu-display.ts';
 import { MediumDevice } from './medium-device.ts';
 import {
+  FLOPPY_USUAL_BYTES,
   mediumNode,
   QEMU_SOCKETS,
   type QemuDisk,
@@ -76,7 +77,7 @@ export interface QemuParts {
   readonly program: string;
   readonly setup: Omit<
     QemuSetup,
-    'disks' | 'drives' | 'shares' | 'files' | 'screenMebibytes' | 'awaitsState'
+    'disks' | 'drives' | 'floppyIsLarge' | 'shares' | 'files' | 'screenMebibytes' | 'awaitsState'
   >;
   /** What the machine starts with. */
   readonly files: ReadonlyMap<QemuFile, Uint8Array>;
@@ -119,6 +120,8 @@ class QemuEngine implements Engine {
   /** The names of what lies in the drives. */
   readonly #media = new Map<MachineDrive, string>();
   #mediaSoFar = 0;
+  /** QEMU's drive keeps the form of the disk that it begins with, or the usual one. */
+  readonly #floppyIsLarge: boolean;
   #shares: readonly SharePort[] = [];
   #qemu: QemuRun | undefined;
   /** The guest has switched the machine off. */
@@ -137,6 +140,7 @@ class QemuEngine implements Engine {
     const { disks, drives, media, screen } = parts;
     for (const { name, device } of disks) this.#devices.set(name, device);
     for (const drive of drives) this.#export(drive, media[drive]);
+    this.#floppyIsLarge = isLarge(media.floppy);
     this.display = screen && new QemuDisplay(screen, (error) => this.#screenLost(error));
   }
 
@@ -151,6 +155,7 @@ class QemuEngine implements Engine {
         ...setup,
         disks,
         drives: drives.map((drive) => ({ drive, medium: this.#media.get(drive) })),
+        floppyIsLarge: this.#floppyIsLarge,
         shares: shares.map(({ tag }) => tag),
         files: new Set(files.keys()),
         screenMebibytes: screen && screenMemoryBytes(screen) / MEBIBYTE,
@@ -227,6 +232,8 @@ class QemuEngine implements Engine {
 
   /** A guest that has locked its tray loses the medium all the same, and is told. */
   async changeMedium(drive: MachineDrive, medium: Medium | undefined): Promise<void> {
+    if (drive === 'floppy' && medium && isLarge(medium) !== this.#floppyIsLarge)
+      throw new MediumRefused(`its floppy drive is one for ${this.#floppyIsLarge ? 2880 : 1440} KiB`);
     try {
       await this.#exchange(this.#running().control, drive, medium);
     } catch (error) {
@@ -348,6 +355,10 @@ class QemuEngine implements Engine {
     if (this.#isOff) this.#events.halted();
     else this.#events.failed(reason);
   }
+}
+
+function isLarge(medium: Medium | undefined): boolean {
+  return medium !== undefined && medium.sizeBytes > FLOPPY_USUAL_BYTES;
 }
 
 /** A state cannot be moved if QEMU refuses, or is gone. */
