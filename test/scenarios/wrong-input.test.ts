@@ -123,6 +123,14 @@ test('quotas beyond what there is are refused', async () => {
   expect(code).toBe(2);
 });
 
+test('"ginit help COMMAND" is the help of the command, whichever it is', async () => {
+  for (const command of ['image', 'guests', 'vm', 'sim']) {
+    const { code, stdout } = await place.run('help', command);
+    expect([code, stdout.split(':')[0]]).toEqual([0, `ginit ${command}`]);
+  }
+  expect((await place.run('help', 'check')).stdout).toContain('ginit check [OPTIONS] CONFIG.xml');
+});
+
 test('help exists for a component, and is an error for one that does not exist', async () => {
   const { code, stdout } = await place.run('help', 'part_block');
   expect(code).toBe(0);

@@ -41,7 +41,7 @@ const HELP = `ginit: runs a system of components from one config file
   ginit key new | show FILE         the keys of machines that are joined over a bus
   ginit bus config | start ...      the nats-server that joins them: its configuration; runs one (--help says more)
   ginit help COMPONENT              what a component provides, needs, and understands in its <config>
-  ginit help COMMAND                the options of one of the commands below
+  ginit help COMMAND                the options of one of these commands
   ginit help | --help               this text
   ginit --version                   the version
 
@@ -208,45 +208,43 @@ export async function main(args: readonly string[]): Promise<number> {
   return code === 0 && output.loss?.kind === 'failed' ? OUTPUT_LOST_EXIT_CODE : code;
 }
 
+/** A command with options and a help of its own. */
+type Command = (args: readonly string[], output: Output, launcher: Launcher) => number | Promise<number>;
+
+/** Those that do not ask a running system; what few people need is loaded with its command. */
+const COMMANDS = new Map<string, Command>([
+  ['convert', convert],
+  ['format', format],
+  ['schema', (args, output) => schema(args, version(), output)],
+  ['guests', async (args, output) => (await import('./guests/main.ts')).guests(args, output)],
+  ['key', async (args, output) => (await import('./bus/key-command.ts')).key(args, output)],
+  ['bus', async (args, output) => (await import('./bus/main.ts')).bus(args, output)],
+  ['image', async (args, output) => (await import('./image/main.ts')).image(args, output)],
+  ['fs', async (args, output) => (await import('./fs/main.ts')).fs(args, output)],
+  ['sim', async (args, output) => (await import('./sim/main.ts')).simulate(args, output)],
+  [
+    'node',
+    async (args, output, launcher) =>
+      (await import('./cluster/node-command.ts')).node(args, output, launcher),
+  ],
+  [
+    'attach',
+    async (args, output, launcher) =>
+      (await import('./cluster/attach-command.ts')).attach(args, output, launcher),
+  ],
+]);
+/** Their help is that of ginit itself. */
+const PLAIN_COMMANDS = ['check', 'dev', 'help'];
+
 async function perform(args: readonly string[], output: Output, launcher: Launcher): Promise<number> {
-  const [first, ...others] = args;
-  if (first === 'convert') return convert(others, output);
-  if (first === 'format') return format(others, output);
-  if (first === 'schema') return schema(others, version(), output);
-  if (first === 'guests') {
-    const { guests } = await import('./guests/main.ts');
-    return guests(others, output);
-  }
-  if (first === 'key') {
-    const { key } = await import('./bus/key-command.ts');
-    return key(others, output);
-  }
-  if (first === 'bus') {
-    const { bus } = await import('./bus/main.ts');
-    return bus(others, output);
-  }
-  if (first === 'node') {
-    const { node } = await import('./cluster/node-command.ts');
-    return node(others, output, launcher);
-  }
-  if (first === 'attach') {
-    const { attach } = await import('./cluster/attach-command.ts');
-    return attach(others, output, launcher);
-  }
-  if (first === 'image') {
-    const { image } = await import('./image/main.ts');
-    return image(others, output);
-  }
-  if (first === 'fs') {
-    const { fs } = await import('./fs/main.ts');
-    return fs(others, output);
-  }
-  if (first === 'sim') {
-    // The simulator's modules are loaded for this command only.
-    const { simulate } = await import('./sim/main.ts');
-    return simulate(args.slice(1), output);
-  }
-  const running = RUNNING_COMMANDS.find((command) => command === args[0]);
+  const [first = '', ...others] = args;
+  const command = COMMANDS.get(first);
+  if (command) return command(others, output, launcher);
+  const [explained = ''] = first === 'help' ? others : [];
+  const asked = COMMANDS.get(explained);
+  if (asked) return asked(['--help'], output, launcher);
+  if (PLAIN_COMMANDS.includes(explained)) return help('', output);
+  const running = RUNNING_COMMANDS.find((known) => known === first);
   if (running) return runningCommand(running, args.slice(1), output);
   const line = parseCommandLine(args);
   if (typeof line === 'string') {
