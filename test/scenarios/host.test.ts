@@ -405,12 +405,13 @@ test.runIf(process.platform === 'linux').for(['process', 'thread'])(
     );
     const starts = start('<program path="/bin/sleep"/>', `isolation="${isolation}"`);
     place.write('config.xml', systemConfig(starts));
-    // A terminal interrupts all processes of ginit at once.
+    // A terminal interrupts all processes of ginit at once; others kill them so.
     const wholeGroup = -1;
     for (const [signal, which] of [
       ['SIGTERM', 1],
       ['SIGKILL', 1],
       ['SIGINT', wholeGroup],
+      ['SIGKILL', wholeGroup],
     ] as const) {
       const before = workplaces().length;
       const system = place.start('config.xml');

@@ -162,7 +162,7 @@ describe.each(MODES)('%s', (mode) => {
     expect(states).toBeGreaterThan(100);
   });
 
-  test('long runs: the power fails before some events', { timeout: 600_000 }, async (context) => {
+  test('long runs: the power fails before some events', { timeout: 1_800_000 }, async (context) => {
     skipIfLong(context);
     let states = 0;
     for (let seed = 1000; seed < 1040; seed++) {

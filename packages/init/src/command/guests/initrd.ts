@@ -13,8 +13,10 @@ const FILE = 0o100644;
 const DEVICE = 0o020600;
 
 /**
- * The first process. It ends the machine when the shell ends. The shell is no background job of it:
- * such a one is deaf to Ctrl-C, and so is whatever it starts.
+ * The first process. It ends the machine when BusyBox' poweroff, reboot and halt tell it to by
+ * their signals: nobody else would unmount the disks. It hears them only while it waits, so the
+ * shell is beside it, but no background job of it: such a one is deaf to Ctrl-C, and so is whatever
+ * it starts.
  */
 const INIT = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -82,20 +84,31 @@ clock() {
 renice -n -15 -p $! > /dev/null 2> /dev/null
 # The power button is a key; whoever presses it wants the machine to go down in order.
 acpid -c /etc/acpi -a /etc/acpid.conf -M /etc/acpi.map -l /dev/null 2> /dev/null
+end() {
+  cd /
+  umount -a -r 2> /dev/null
+  sync
+  busybox $1 -f
+}
+trap 'end poweroff' USR2
+trap 'end halt' USR1
+trap 'end reboot' TERM
 echo
 echo "Linux $(uname -r) with BusyBox. Disks: $(ls /dev | grep '^[vs]d[a-z]$' | tr '\\n' ' ')"
 echo "The end of this shell, or poweroff, ends the machine."
-cd /root
-setsid cttyhack sh < /dev/console
-exec poweroff
+start-stop-daemon -S -b -p /run/session.pid -x /etc/session
+while :; do
+  sleep 86400 &
+  wait $!
+done
 `;
 
-/**
- * Ends the machine. BusyBox' own programs would tell the first process to, which does not listen.
- */
-const end = (how: string): string =>
-  `#!/bin/busybox sh\ncd /\numount -a -r 2> /dev/null\nsync\nexec busybox ${how} -f\n`;
-const ENDS = ['poweroff', 'reboot', 'halt'];
+/** The shell, whose end is the end of the machine. */
+const SESSION = `#!/bin/busybox sh
+cd /root
+cttyhack sh < /dev/console > /dev/console 2>&1
+exec poweroff
+`;
 
 const ACPI_MAP = 'EV_KEY 0x01 KEY_POWER 116 1 power\n';
 const POWER_BUTTON = '#!/bin/busybox sh\necho "The power button was pressed."\nexec poweroff\n';
@@ -130,8 +143,8 @@ export function makeInitrd({ name, unpacked, modules }: InitrdParts): Uint8Array
     { path: 'dev/console', mode: DEVICE, device: [5, 1] },
     { path: 'dev/null', mode: DEVICE, device: [1, 3] },
     { path: 'bin/busybox', mode: PROGRAM, content: readFileSync(join(unpacked, 'bin/busybox')) },
-    ...ENDS.map((how) => text(`bin/${how}`, PROGRAM, end(how))),
     text('init', PROGRAM, INIT.replace('NAME', name)),
+    text('etc/session', PROGRAM, SESSION),
     text('etc/acpid.conf', FILE, ''),
     text('etc/acpi.map', FILE, ACPI_MAP),
     text('etc/acpi/power', PROGRAM, POWER_BUTTON),

@@ -70,6 +70,8 @@ export class Warden {
         stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
         env: {},
         cwd: '/',
+        // In a group of its own: who kills all of ginit's, leaves it to end the program.
+        detached: true,
       });
     const line = warden.stdio[3];
     assert(line instanceof Duplex, 'the fourth of them is a pair of sockets');

@@ -26,8 +26,8 @@ const SIGNALS: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGKILL', 'SIGINT', 'SIG
 /** The time that a killed program has to be gone before its directory is removed. */
 const GONE_MS = 5000;
 
-// Whoever interrupts all of ginit, as a terminal does, reaches this process, too; without it,
-// nobody would end the program.
+// Whoever ends all processes of ginit in order may reach this one, too; without it, nobody would
+// end the program.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) process.on(name, () => {});
 
 const [file, ...args] = process.argv.slice(2);
