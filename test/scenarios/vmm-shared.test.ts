@@ -100,6 +100,12 @@ test.skipIf(lacks !== undefined)(
       expect([picture.width, picture.height]).toEqual([720, 400]);
       expect(textOn(picture)).toEqual(expect.arrayContaining(['The screen of a guest', 'Typed text, 1 + 1']));
 
+      // Ctrl-C ends what runs in the shell, and neither the shell nor the machine.
+      person.type('(echo begun; sleep 1000)\n');
+      await person.until(/^begun/m);
+      person.type('\x03');
+      expect(await person.run('echo "it said $?"')).toContain('it said 130');
+
       person.type('cd /; poweroff\n');
       const { code } = await system.finished;
       expect([code, await system.leftOver()]).toEqual([0, []]);

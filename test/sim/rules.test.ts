@@ -150,7 +150,7 @@ test.each([
   [['--seeds', '5..1'], '--seeds 5..1: the range is empty'],
   [['--until', 'soon'], '--until soon: not a time (for example 90s, 10m, 1h)'],
   [['--seeds', '1..2', '--log'], '--log is for one seed: --seed N --log'],
-  [['--carriers', 'pigeons'], '--carriers pigeons: not one of placement, shared, copying'],
+  [['--carriers', 'pigeons'], '--carriers pigeons: not one of placement, shared, copying, bus'],
 ])('a wrong command line of the simulator is refused: %j', async (args, text) => {
   component('one', 'env.exit(0);');
   const { code, stderr } = await simulate(start('one'), ...args);

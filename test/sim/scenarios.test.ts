@@ -24,6 +24,8 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'packages/block/test/nbd-server.test.ts': 'sockets of the host, and programs that connect to them',
   'packages/os/test/rom-scenarios.test.ts': 'one real run; its examples are simulated beside it',
   'packages/core/test/thread-parking.test.ts': 'how threads of the host park',
+  'test/cluster/attach.test.ts': 'machines that are joined by a real nats-server',
+  'test/cluster/nodes.test.ts': 'machines that are joined by a real nats-server',
   'test/conformance/large-messages.test.ts': 'carriers of threads and processes under load',
   'test/conformance/synchronous.test.ts':
     'synchronous calls, which are refused by name (test/sim/rules.test.ts)',
@@ -39,6 +41,7 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/jail/drivers.test.ts': 'what the kernel refuses to a process',
   'test/jail/inherited.test.ts': 'descriptors of processes',
   'test/jail/manifest.test.ts': 'what the kernel refuses to a process',
+  'test/nats/bus-command.test.ts': 'a nats-server of the host',
   'test/scenarios/authority.test.ts': 'processes too; its systems of threads run simulated beside it',
   'test/scenarios/component-output.test.ts': 'streams of threads and processes',
   'test/scenarios/devices.test.ts':
@@ -62,9 +65,12 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/scenarios/terminal.test.ts': 'people, programs and sockets at terminals',
   'test/scenarios/trust.test.ts': 'modules of Node, processes and jails',
   'test/scenarios/two-writers.test.ts': 'locks of the kernel',
+  'test/scenarios/vmm-qemu-display.test.ts': 'programs of the host',
+  'test/scenarios/vmm-qemu-state.test.ts': 'programs of the host',
   'test/scenarios/vmm-qemu.test.ts': 'programs of the host',
   'test/scenarios/vmm-shared.test.ts': 'the emulator of a processor, which takes the time of the host',
   'test/scenarios/vmm-state.test.ts': 'the emulator of a processor, which takes the time of the host',
+  'test/scenarios/vmm-two-shared.test.ts': 'programs of the host, and the emulator of a processor',
   'test/scenarios/vmm.test.ts': 'the emulator of a processor, which takes the time of the host',
   'test/scenarios/zlib.test.ts': 'threads that park; what the simulator refuses is tried beside it',
 };
@@ -78,6 +84,8 @@ const ELSEWHERE = ['live-config.xml', 'roms.xml'];
  * demo another, and `test/scenarios/vmm-qemu.test.ts` what the third has.
  */
 const MACHINES = ['guest.xml', 'linux.xml', 'two-monitors.xml'];
+/** Clusters, and what a machine lends to one: `test/cluster` runs them. */
+const CLUSTERS = ['attach.xml', 'cluster.xml', 'lend.xml'];
 /** The output of this example depends on chance, which is its purpose. */
 const RACES = ['race/race.xml'];
 
@@ -108,7 +116,9 @@ test('every test that starts a system is in one of the lists', () => {
 
 test('every example is in the list', () => {
   const configs = filesBelow('examples', /\.xml$/).map((name) => name.replace(/^examples\//, ''));
-  expect(configs.toSorted()).toEqual([...EXAMPLES, ...ELSEWHERE, ...MACHINES, ...RACES].toSorted());
+  expect(configs.toSorted()).toEqual(
+    [...EXAMPLES, ...ELSEWHERE, ...MACHINES, ...CLUSTERS, ...RACES].toSorted(),
+  );
 });
 
 test.each(EXAMPLES)('%s says the same simulated as in a real run, twice', async (name) => {

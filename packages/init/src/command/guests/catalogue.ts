@@ -34,7 +34,7 @@ export interface GuestPackage {
 export const RELEASE = 'bookworm';
 
 /** Grows when what is made of the packages changes. */
-export const RECIPE = 7;
+export const RECIPE = 8;
 
 /** The files of the installer for an architecture. */
 function installer(architecture: 'i386' | 'amd64'): Readonly<Record<string, GuestFile>> {

@@ -106,7 +106,7 @@ done
 /** The shell, whose end is the end of the machine. */
 const SESSION = `#!/bin/busybox sh
 cd /root
-cttyhack sh < /dev/console > /dev/console 2>&1
+setsid cttyhack sh < /dev/console > /dev/console 2>&1
 exec poweroff
 `;
 
