@@ -1,6 +1,6 @@
 import { FsError, messageOf } from '../errors.ts';
 import { freeBlocksFrom } from './block-map-shrink.ts';
-import type { Departure } from './departures.ts';
+import type { Departure } from '../vnode/departures.ts';
 import { releaseAttributes } from './extended-attributes.ts';
 import type { Inode } from './inode.ts';
 import { loadInode, storeInode } from './inode-table.ts';
@@ -42,7 +42,7 @@ export async function destroyInode(parts: Parts, inode: Inode, nowMs: number): P
  * The names of a node are durably gone: frees it, or keeps it as an orphan while somebody has it
  * open.
  */
-export async function depart(parts: Parts, { inode, abandonedMs }: Departure): Promise<void> {
+export async function depart(parts: Parts, { inode, abandonedMs }: Departure<Inode>): Promise<void> {
   const { volume, orphans } = parts;
   try {
     if (abandonedMs === undefined) await orphans.add(inode);

@@ -53,7 +53,7 @@ class Ext implements FileSystem {
       label: superblock.label,
       blockSizeBytes: superblock.blockSizeBytes,
       blocks: superblock.blocksCount,
-      blocksFree: groups.freeBlocksTotal * superblock.clusterBlocks + leaving.blocks,
+      blocksFree: groups.freeBlocksTotal * superblock.clusterBlocks + leaving.units,
       nodes: superblock.inodesCount,
       nodesFree: groups.freeInodesTotal + leaving.nodes,
       nameBytesMax: NAME_BYTES_MAX,

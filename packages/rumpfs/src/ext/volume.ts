@@ -5,7 +5,7 @@ import type { Hypercalls } from '../hypercall/hypercalls.ts';
 import { WAITERS } from '../hypercall/waiters.ts';
 import { type ChangeGate } from '../jbd2/change-gate.ts';
 import type { Journal } from '../jbd2/journal.ts';
-import { type Departure, Departures } from './departures.ts';
+import { type Departure, Departures } from '../vnode/departures.ts';
 import { INCOMPATIBLE_FEATURE, READ_ONLY_FEATURE } from './features.ts';
 import { fileBytesMax, SMALL_FILE_BYTES_MAX } from './file-size.ts';
 import { Groups } from './groups.ts';
@@ -48,7 +48,7 @@ export class Volume {
   readonly groups: Groups;
   readonly cache: BufferCache;
   readonly frees: PendingFrees;
-  readonly departures = new Departures();
+  readonly departures = new Departures<Inode>();
   readonly writeable: boolean;
   readonly blockSizeBytes: number;
   readonly pointersPerBlock: number;
@@ -63,7 +63,7 @@ export class Volume {
   readonly #oneSync = new Mutex(WAITERS);
   readonly #departuresMax: number;
   readonly #pendingBitmapsMax: number;
-  #depart: ((departure: Departure) => Promise<void>) | undefined = undefined;
+  #depart: ((departure: Departure<Inode>) => Promise<void>) | undefined = undefined;
 
   constructor(
     hypercalls: Hypercalls,
@@ -206,7 +206,7 @@ export class Volume {
   }
 
   /** Sets the function that handles a node once its names are durably gone. */
-  onDeparture(depart: (departure: Departure) => Promise<void>): void {
+  onDeparture(depart: (departure: Departure<Inode>) => Promise<void>): void {
     this.#depart = depart;
   }
 

@@ -1,6 +1,6 @@
 import { FsError, messageOf } from '../errors.ts';
 import { shrinkTo } from './block-map-shrink.ts';
-import type { Departure } from './departures.ts';
+import type { Departure } from '../vnode/departures.ts';
 import { hasBlocks, type Inode } from './inode.ts';
 import { clearInode, loadUnnamed, storeInode } from './inode-table.ts';
 import type { Parts } from './parts.ts';
@@ -28,7 +28,7 @@ export async function destroyInode(parts: Parts, inode: Inode): Promise<void> {
 }
 
 /** The names of a node are durably gone: frees it, unless somebody has it open. */
-export async function depart(parts: Parts, { inode, abandonedMs }: Departure): Promise<void> {
+export async function depart(parts: Parts, { inode, abandonedMs }: Departure<Inode>): Promise<void> {
   const { volume } = parts;
   try {
     if (abandonedMs === undefined) await storeInode(volume, inode);

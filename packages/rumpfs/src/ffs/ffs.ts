@@ -60,7 +60,7 @@ class Ffs implements FileSystem {
       label: superblock.label,
       blockSizeBytes: superblock.fragmentSizeBytes,
       blocks: superblock.dataFragments,
-      blocksFree: freeBlocks * superblock.fragmentsPerBlock + freeFragments + leaving.fragments,
+      blocksFree: freeBlocks * superblock.fragmentsPerBlock + freeFragments + leaving.units,
       nodes: superblock.inodes,
       nodesFree: freeInodes + leaving.nodes,
       nameBytesMax: NAME_BYTES_MAX,

@@ -3,7 +3,8 @@ import type { BufferCache } from '../buffer/buffer-cache.ts';
 import { FsError } from '../errors.ts';
 import type { Hypercalls } from '../hypercall/hypercalls.ts';
 import { WAITERS } from '../hypercall/waiters.ts';
-import { type Departure, Departures } from './departures.ts';
+import { type Departure, Departures } from '../vnode/departures.ts';
+import type { Inode } from './inode.ts';
 import { writeFirst } from './first-writes.ts';
 import { Groups } from './groups.ts';
 import { PendingFrees } from './pending-frees.ts';
@@ -28,7 +29,7 @@ export class Volume {
   readonly groups: Groups;
   readonly cache: BufferCache;
   readonly frees: PendingFrees;
-  readonly departures = new Departures();
+  readonly departures = new Departures<Inode>();
   readonly writeable: boolean;
   readonly #summary: Summary;
   /** The flag of a log that is not used while the file system is written to. */
@@ -39,7 +40,7 @@ export class Volume {
   readonly #oneSync = new Mutex(WAITERS);
   readonly #departuresMax: number;
   readonly #pendingBitmapsMax: number;
-  #depart: ((departure: Departure) => Promise<void>) | undefined = undefined;
+  #depart: ((departure: Departure<Inode>) => Promise<void>) | undefined = undefined;
 
   constructor(hypercalls: Hypercalls, superblock: Superblock, cache: BufferCache, writeable: boolean) {
     this.hypercalls = hypercalls;
@@ -117,7 +118,7 @@ export class Volume {
   }
 
   /** Sets the function that handles a node once its names are durably gone. */
-  onDeparture(depart: (departure: Departure) => Promise<void>): void {
+  onDeparture(depart: (departure: Departure<Inode>) => Promise<void>): void {
     this.#depart = depart;
   }
 

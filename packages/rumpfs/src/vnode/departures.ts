@@ -1,7 +1,14 @@
-import type { Inode } from './inode.ts';
+/** What is asked of an inode here, whichever format has it. */
+interface Leaver {
+  readonly id: number;
+  /** Sectors of 512 bytes that it has. */
+  readonly sectors: number;
+  /** Whether its last name is gone in memory, but perhaps not on the device. */
+  lingering: boolean;
+}
 
 /** A node that has lost its last name. */
-export interface Departure {
+export interface Departure<Inode extends Leaver> {
   readonly inode: Inode;
   /** The time when its last user left; undefined while somebody has it open. */
   abandonedMs: number | undefined;
@@ -14,8 +21,8 @@ export interface Departure {
  * to something else by then. So their links are kept on the device. Only a node without a name
  * there is freed, or becomes an orphan while somebody has it open.
  */
-export class Departures {
-  readonly #departures = new Map<number, Departure>();
+export class Departures<Inode extends Leaver> {
+  readonly #departures = new Map<number, Departure<Inode>>();
 
   get size(): number {
     return this.#departures.size;
@@ -42,18 +49,21 @@ export class Departures {
   }
 
   /** The departures whose names are gone once everything that is dirty now is durable. */
-  all(): readonly Departure[] {
+  all(): readonly Departure<Inode>[] {
     return [...this.#departures.values()];
   }
 
   /** The names of a node are durably gone. */
-  remove({ inode }: Departure): void {
+  remove({ inode }: Departure<Inode>): void {
     inode.lingering = false;
     this.#departures.delete(inode.id);
   }
 
-  /** The nodes and blocks that will be free before long, because nobody uses them any more. */
-  abandoned(blockSizeBytes: number): { readonly nodes: number; readonly blocks: number } {
+  /**
+   * The nodes, and the blocks or fragments of `unitBytes`, that will be free before long, because
+   * nobody uses them any more.
+   */
+  abandoned(unitBytes: number): { readonly nodes: number; readonly units: number } {
     let nodes = 0;
     let sectors = 0;
     for (const { inode, abandonedMs } of this.#departures.values()) {
@@ -61,6 +71,6 @@ export class Departures {
       nodes += 1;
       sectors += inode.sectors;
     }
-    return { nodes, blocks: Math.floor((sectors * 512) / blockSizeBytes) };
+    return { nodes, units: Math.floor((sectors * 512) / unitBytes) };
   }
 }
