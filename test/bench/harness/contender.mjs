@@ -6,18 +6,34 @@ import { spawn } from 'node:child_process';
 
 const TIMEOUT_MS = 60_000;
 
+/** Groups of the contenders that run, which end with the benchmark. */
+const running = new Set();
+function endAll() {
+  for (const group of running) {
+    try {
+      process.kill(-group, 'SIGKILL');
+    } catch {
+      // It has just ended by itself.
+    }
+  }
+}
+process.on('exit', endAll);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
+
 /** Runs a command to its end; settles with its output. Rejects if it fails or takes too long. */
 function finished(command, timeoutMs = TIMEOUT_MS) {
   const [file, ...args] = command;
   return new Promise((resolve, reject) => {
     // A process group of its own: ginit has children, which must not outlive a run that hangs.
     const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    if (child.pid !== undefined) running.add(child.pid);
     let output = '';
     let errors = '';
     child.stdout.setEncoding('utf8').on('data', (text) => (output += text));
     child.stderr.setEncoding('utf8').on('data', (text) => (errors += text));
     const timer = setTimeout(() => process.kill(-child.pid, 'SIGKILL'), timeoutMs);
     child.on('error', reject);
+    child.on('exit', () => running.delete(child.pid));
     child.on('close', (code, signal) => {
       clearTimeout(timer);
       if (code === 0) resolve(output);
