@@ -2,8 +2,7 @@
  * Compares one benchmark's rows of ginit with those of another commit, to find out whether anything
  * became slower.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { runOnce } from './contender.mjs';
 import { environmentLines, load } from './environment.mjs';
@@ -13,6 +12,7 @@ import { commitOf, OtherTree } from './other-tree.mjs';
 import { isSlower, medianInterval, NOT_SLOWER, pairedRatio, PAIRS_MIN } from './paired.mjs';
 import { findPlaces } from './place.mjs';
 import { printLastLine, printProgress, printTable, readable } from './report.mjs';
+import { scratchDirectory } from './scratch-directory.mjs';
 import { FULL, QUICK } from './settings.mjs';
 
 /**
@@ -27,7 +27,7 @@ const PAIRS = 9;
  */
 export async function runAgainst(benchmark, { commit, pairs = PAIRS, rows = [], quick = false }) {
   const other = commitOf(commit);
-  const directory = mkdtempSync(join(tmpdir(), 'ginit-bench-'));
+  const directory = scratchDirectory();
   let tree;
   try {
     console.log(`${benchmark.name} against ${other.slice(0, 9)}: ${benchmark.title}`);
@@ -44,7 +44,6 @@ export async function runAgainst(benchmark, { commit, pairs = PAIRS, rows = [], 
     return kept || quick;
   } finally {
     tree?.remove();
-    rmSync(directory, { recursive: true, force: true });
   }
 }
 

@@ -1,12 +1,10 @@
 /** Runs one benchmark from beginning to end. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { environmentLines, load } from './environment.mjs';
 import { median } from './measure.mjs';
 import { findPlaces } from './place.mjs';
 import { printLastLine, printProgress, printTable, readable } from './report.mjs';
 import { runRounds } from './rounds.mjs';
+import { scratchDirectory } from './scratch-directory.mjs';
 import { FULL, QUICK } from './settings.mjs';
 
 const ROUNDS = 5;
@@ -25,24 +23,20 @@ const known = (entries) =>
  */
 export async function runBenchmark(benchmark, { quick }) {
   const places = findPlaces();
-  const directory = mkdtempSync(join(tmpdir(), 'ginit-bench-'));
-  try {
-    console.log(`${benchmark.name}: ${benchmark.title}`);
-    for (const line of environmentLines()) console.log(`  ${line}`);
-    if (!places.pinned) console.log('  taskset is not there: nothing is pinned');
-    if (places.two === undefined) console.log('  one CPU only: rows on two CPUs are left out');
-    benchmark.before?.({ quick });
-    const settings = quick ? QUICK : FULL;
-    const all = benchmark.contenders({ directory, places, settings, quick });
-    for (const { label, skipped } of all.filter((contender) => contender.skipped)) {
-      console.log(`  skipped: ${label}: ${skipped}`);
-    }
-    const contenders = all.filter(({ place, skipped }) => place !== undefined && !skipped);
-    const { measurements, rounds } = await runRounds(contenders, quick ? 1 : ROUNDS, printProgress);
-    printResults(benchmark, contenders, measurements, rounds);
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
+  const directory = scratchDirectory();
+  console.log(`${benchmark.name}: ${benchmark.title}`);
+  for (const line of environmentLines()) console.log(`  ${line}`);
+  if (!places.pinned) console.log('  taskset is not there: nothing is pinned');
+  if (places.two === undefined) console.log('  one CPU only: rows on two CPUs are left out');
+  benchmark.before?.({ quick });
+  const settings = quick ? QUICK : FULL;
+  const all = benchmark.contenders({ directory, places, settings, quick });
+  for (const { label, skipped } of all.filter((contender) => contender.skipped)) {
+    console.log(`  skipped: ${label}: ${skipped}`);
   }
+  const contenders = all.filter(({ place, skipped }) => place !== undefined && !skipped);
+  const { measurements, rounds } = await runRounds(contenders, quick ? 1 : ROUNDS, printProgress);
+  printResults(benchmark, contenders, measurements, rounds);
 }
 
 function printResults(benchmark, contenders, measurements, rounds) {
