@@ -1,6 +1,14 @@
 /** Tests code that comes from other machines: what travels, what is verified, and what is kept. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -90,6 +98,22 @@ test('code is laid out, checked and found again without asking', async () => {
   asked.length = 0;
   await cache.prepare(listOf(code), fetcher(code, asked));
   expect(asked).toEqual([]);
+});
+
+test('a tree that nobody uses is laid out anew, and one that is in use stays', async () => {
+  const code = component();
+  const cache = new CodeCache(join(directory, 'cache'));
+  const prepare = () => cache.prepare(listOf(code), fetcher(code));
+  const first = await prepare();
+  const text = join(dirname(fileURLToPath(first.binary.moduleUrl)), 'lib/text.js');
+  rmSync(text);
+  writeFileSync(text, "export const text = 'changed';\n");
+  const second = await prepare();
+  expect(readFileSync(text, 'utf8')).toContain('changed');
+  first.release();
+  second.release();
+  await prepare();
+  expect(readFileSync(text, 'utf8')).toContain('hello');
 });
 
 test('a file with another content than its hash says is refused', async () => {

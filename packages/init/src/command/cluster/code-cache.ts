@@ -62,8 +62,8 @@ export class CodeCache implements CodeStore {
       await mkdir(join(this.#directory, 'files'), { recursive: true, mode: 0o700 });
       await mkdir(join(this.#directory, 'trees'), { recursive: true, mode: 0o700 });
       for (const { hash, bytes } of list.files) await this.#have(hash, bytes, fetch);
-      // What is there is made anew: somebody may have changed it, and links cost little.
-      await this.#lay(tree, list);
+      // What nobody uses is made anew: somebody may have changed it, and links cost little.
+      await this.#lay(tree, list, { shared: (this.#used.get(name)?.users ?? 0) > 1 });
       await this.#shrink();
       const root = realpathSync.native(tree);
       const entry = pathToFileURL(join(root, list.entry)).href;
@@ -112,7 +112,7 @@ export class CodeCache implements CodeStore {
     await rename(whole, path);
   }
 
-  async #lay(tree: string, { files, links }: CodeList): Promise<void> {
+  async #lay(tree: string, { files, links }: CodeList, { shared }: { shared: boolean }): Promise<void> {
     const fresh = `${tree}.${randomBytes(8).toString('hex')}`;
     for (const { path, hash } of files) {
       const at = join(fresh, path);
@@ -124,9 +124,13 @@ export class CodeCache implements CodeStore {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
       await symlink(to === undefined ? CORE : relative(dirname(path), join(fresh, to)), path);
     }
-    // A tree that runs keeps its files: what goes are names, and modules were loaded already.
-    if (existsSync(tree)) await rm(fresh, { recursive: true });
-    else await rename(fresh, tree);
+    // A component that runs from a tree may still import something of it.
+    if (shared && existsSync(tree)) {
+      await rm(fresh, { recursive: true });
+      return;
+    }
+    await rm(tree, { recursive: true, force: true });
+    await rename(fresh, tree);
   }
 
   /** Removes trees that nobody uses, and then files that are in no tree. */
