@@ -27,6 +27,13 @@ export const COSTS = {
   log: { ram: SESSION_RAM, caps: 2 },
   rom: { ram: SESSION_RAM, caps: 3 },
   timer: { ram: SESSION_RAM, caps: 2 },
+  trace: { ram: SESSION_RAM, caps: 2 },
+  /**
+   * What a TRACE session pays from its donation: for a policy, on top of its text, and for each
+   * subject that it traces or keeps after its death.
+   */
+  tracePolicy: { ram: 512, caps: 0 },
+  traceSubject: { ram: 1024, caps: 0 },
   /**
    * A running component, charged to its account: what the supervisor keeps of it, and its place in
    * its process.
