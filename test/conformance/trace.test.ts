@@ -88,7 +88,10 @@ const TRACER = `
 
 async function run(kind: CarrierKind, work: TracerWork): Promise<FinishedSystem> {
   const finished = await runSystem(kind, { adder, front, tracer: tracer(work) }, STARTS + TRACER);
-  expect(finished.end, [...finished.lines, ...finished.complaints].join('\n')).toEqual({ kind: 'exit', code: 0 });
+  expect(finished.end, [...finished.lines, ...finished.complaints].join('\n')).toEqual({
+    kind: 'exit',
+    code: 0,
+  });
   return finished;
 }
 
@@ -113,20 +116,20 @@ const pause = (env: Env): Promise<void> => new Promise((resolve) => void env.tim
 
 test.each(KINDS)('a call through three components is one trace, over %s', async (kind) => {
   await run(kind, async (env, by) => {
-    const session = await env.connect(Front);
+    const client = await env.connect(Front);
     const buffers = [
       await by.begin('tracer', 'rpc_name'),
       await by.begin('front', 'rpc_name'),
       await by.begin('adder', 'rpc_args checkpoint'),
     ] as const;
-    expect(await session.sum('four')).toBe(5);
+    expect(await client.sum('four')).toBe(5);
     const [own, middle, far] = await Promise.all([
       eventsOf(env, buffers[0], 2),
       eventsOf(env, buffers[1], 6),
       eventsOf(env, buffers[2], 3),
     ]);
     const call = own.events.find((event) => shown(event) === 'rpc_call Front.sum');
-    const within = middle.events.filter((event) => shown(event).includes('Front.sum')) ;
+    const within = middle.events.filter((event) => shown(event).includes('Front.sum'));
     const onward = middle.events.find((event) => shown(event) === 'rpc_call Adder.add');
     expect(within.map(shown)).toEqual(['rpc_dispatch Front.sum', 'rpc_reply Front.sum']);
     expect(far.events.map(shown)).toEqual([
@@ -150,9 +153,9 @@ test.each(KINDS)('a call through three components is one trace, over %s', async 
 
 test.each(KINDS)('policies are swapped while it runs, over %s', async (kind) => {
   await run(kind, async (env, by) => {
-    const session = await env.connect(Adder);
+    const client = await env.connect(Adder);
     const first = await by.begin('adder', 'checkpoint');
-    await session.add(1, 2);
+    await client.add(1, 2);
     expect((await eventsOf(env, first, 1)).events.map(shown)).toEqual(['checkpoint adding 3']);
     const second = await by.begin(
       'adder',
@@ -162,20 +165,20 @@ export default {
   rpcDispatch: (call) => \`\${++seen}: \${call.name} of \${call.args.length}\`,
 };`,
     );
-    await session.add(3, 4);
-    await session.add(3, 4);
+    await client.add(3, 4);
+    await client.add(3, 4);
     expect((await eventsOf(env, second, 2)).events.map(shown)).toEqual([
       'rpc_dispatch 1: Adder.add of 2',
       'rpc_dispatch 2: Adder.add of 2',
     ]);
     expect(first.read()).toEqual({ events: [], lost: 0 });
     await by.trace.pause((await by.subject('adder')).id);
-    await session.add(5, 6);
+    await client.add(5, 6);
     await by.trace.resume((await by.subject('adder')).id);
-    await session.add(5, 6);
+    await client.add(5, 6);
     expect((await eventsOf(env, second, 1)).events.map(shown)).toEqual(['rpc_dispatch 3: Adder.add of 2']);
     await by.trace.free((await by.subject('adder')).id);
-    await session.add(7, 8);
+    await client.add(7, 8);
     await pause(env);
     expect(second.read()).toEqual({ events: [], lost: 0 });
     expect((await by.subject('adder')).state).toBe('untraced');
@@ -184,19 +187,17 @@ export default {
 
 test.each(KINDS)('a buffer that wraps says how many events are lost, over %s', async (kind) => {
   await run(kind, async (env, by) => {
-    const session = await env.connect(Adder);
+    const client = await env.connect(Adder);
     const buffer = await by.begin('adder', 'checkpoint', 4096);
     const calls = 200;
     let seen = 0;
     let lost = 0;
-    const take = ({ events, lost: missing }: TracedEvents): void => {
+    // All at once: where events travel in messages, these are sent while the calls are served.
+    await Promise.all(Array.from({ length: calls }, (_, index) => client.add(index, 1)));
+    for (let tries = 0; tries < 400 && seen + lost < calls; tries++) {
+      const { events, lost: missing } = buffer.read();
       seen += events.length;
       lost += missing;
-    };
-    // All at once: where events travel in messages, these are sent while the calls are served.
-    await Promise.all(Array.from({ length: calls }, (_, index) => session.add(index, 1)));
-    for (let tries = 0; tries < 400 && seen + lost < calls; tries++) {
-      take(buffer.read());
       await pause(env);
     }
     expect(seen + lost).toBe(calls);
@@ -213,11 +214,11 @@ const BROKEN = [
 
 test.each(BROKEN)('a policy that %s hurts its own trace only', async (_, policy, reason) => {
   await run('shared', async (env, by) => {
-    const session = await env.connect(Adder);
+    const client = await env.connect(Adder);
     const other = await env.connect(Front);
     const sound = await by.begin('front', 'rpc_name');
     const broken = await by.begin('adder', policy);
-    expect(await session.add(1, 2)).toBe(3);
+    expect(await client.add(1, 2)).toBe(3);
     expect(await other.sum('ab')).toBe(3);
     await pause(env);
     const { state, reason: why = '' } = await by.subject('adder');
@@ -227,7 +228,7 @@ test.each(BROKEN)('a policy that %s hurts its own trace only', async (_, policy,
     expect(sound.read().events.length).toBe(6);
     // It can be traced anew.
     const again = await by.begin('adder', 'rpc_name');
-    await session.add(1, 2);
+    await client.add(1, 2);
     expect((await eventsOf(env, again, 2)).events.length).toBe(2);
   });
 });
@@ -282,11 +283,11 @@ test('a subject that dies while it is traced stays with its events until it is f
     }));
   });
   const watching = tracer(async (env, by) => {
-    const session = await env.connect(Adder);
+    const client = await env.connect(Adder);
     const buffer = await by.begin('dying', 'checkpoint');
     const { id } = await by.subject('dying');
-    await session.add(1, 2);
-    await session.fail().catch(() => {});
+    await client.add(1, 2);
+    await client.fail().catch(() => {});
     for (let tries = 0; tries < 400; tries++) {
       const now = (await by.trace.subjects()).find((one) => one.id === id);
       if (now?.state === 'dead') break;
@@ -320,7 +321,7 @@ test('a tracer that dies lets go of its subjects, and only its own label is seen
     for (const { label } of await trace.subjects()) await env.log(`sees ${label}`);
   });
   const second = tracer(async (env, by) => {
-    const session = await env.connect(Adder);
+    const client = await env.connect(Adder);
     const states = new Set<string>();
     for (let tries = 0; tries < 400; tries++) {
       const { state } = await by.subject('adder');
@@ -334,7 +335,7 @@ test('a tracer that dies lets go of its subjects, and only its own label is seen
       await pause(env);
     }
     const buffer = await by.begin('adder', 'checkpoint');
-    await session.add(1, 1);
+    await client.add(1, 1);
     expect((await eventsOf(env, buffer, 1)).events.map(shown)).toEqual(['checkpoint adding 2']);
     await pause(env);
   });

@@ -29,12 +29,6 @@ export const COSTS = {
   timer: { ram: SESSION_RAM, caps: 2 },
   trace: { ram: SESSION_RAM, caps: 2 },
   /**
-   * What a TRACE session pays from its donation: for a policy, on top of its text, and for each
-   * subject that it traces or keeps after its death.
-   */
-  tracePolicy: { ram: 512, caps: 0 },
-  traceSubject: { ram: 1024, caps: 0 },
-  /**
    * A running component, charged to its account: what the supervisor keeps of it, and its place in
    * its process.
    */
@@ -49,6 +43,13 @@ export const COSTS = {
   /** A dataspace, on top of its size. */
   dataspace: { ram: 0, caps: 1 },
 } as const satisfies Readonly<Record<string, Cost>>;
+
+/**
+ * RAM that a TRACE session pays from its donation: for a policy, on top of its text, and for each
+ * subject that it traces or keeps after its death.
+ */
+export const TRACE_POLICY_RAM = 512;
+export const TRACE_SUBJECT_RAM = 1024;
 
 /** The sum of several costs. */
 export function sumOf(...costs: readonly Cost[]): Cost {

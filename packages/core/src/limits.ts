@@ -252,7 +252,7 @@ export const LIMITS = {
   /** Policies of one TRACE session, and subjects that one answer tells of. */
   tracePolicies: 64,
   traceSubjects: 4096,
-  /** Events that travel in one message, where a traced component shares no memory with the tracer. */
+  /** Events in one message, where a traced component shares no memory with its tracer. */
   traceAppendBytes: 256 * 1024,
   /** Things that are wanted of one virtual machine and are not done yet. */
   machineWishes: 16,

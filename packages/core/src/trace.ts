@@ -11,7 +11,7 @@ export {
   type TraceState,
   type TraceSubject,
 } from './session/trace/declaration.ts';
-export { TraceBuffer, type TracedEvents } from './session/trace/trace-buffer.ts';
+export { TraceBuffer, type TracedEvents, type TraceHome } from './session/trace/trace-buffer.ts';
 export {
   readEntries,
   TRACE_HOOKS,

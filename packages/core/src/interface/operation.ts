@@ -32,7 +32,7 @@ export class OperationPlan {
   /** The names of the interface and the operation, for messages. */
   readonly title: string;
   readonly key: number;
-  /** Whether its calls appear in no trace: they are between the runtimes, not between components. */
+  /** Whether its calls appear in no trace: they are between runtimes, not between components. */
   readonly untraced: boolean;
   readonly #shapes: readonly Shape<unknown>[] | undefined;
   readonly #resultShape: Shape<unknown> | undefined;

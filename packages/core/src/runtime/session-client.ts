@@ -169,11 +169,7 @@ export class SessionClient {
               place,
             ),
           );
-          stream.trace = new StreamTracing(
-            this.#host.tracer,
-            interface_.service,
-            peerOf(reference),
-          );
+          stream.trace = new StreamTracing(this.#host.tracer, interface_.service, peerOf(reference));
           streams.push(stream);
           uncount.push(this.#host.packets.watch(() => stream.served));
           Object.defineProperty(session, plan.name, { value: stream });

@@ -55,7 +55,11 @@ export class SupervisorServices {
    * `config` is the module behind root init's config. `findBinary` is asked for each session anew;
    * sessions that are open keep what it has found.
    */
-  constructor(parts: CpuParts & { readonly traces: TraceService }, config: RomModule, findBinary: FindBinary) {
+  constructor(
+    parts: CpuParts & { readonly traces: TraceService },
+    config: RomModule,
+    findBinary: FindBinary,
+  ) {
     this.#parts = parts;
     this.#config = config;
     this.#findBinary = findBinary;
@@ -77,17 +81,9 @@ export class SupervisorServices {
   }
 
   /** Names of the services. */
-  static readonly names: readonly string[] = [
-    Pd,
-    Cpu,
-    Log,
-    Rom,
-    Timer,
-    Report,
-    Terminal,
-    Machine,
-    Trace,
-  ].map(({ service }) => service);
+  static readonly names: readonly string[] = [Pd, Cpu, Log, Rom, Timer, Report, Terminal, Machine, Trace].map(
+    ({ service }) => service,
+  );
 
   /**
    * Opens a session. The label is complete, from the root of the tree on. Throws `SessionError` if

@@ -3,7 +3,7 @@
  * hands policies and sinks on and keeps no events.
  */
 import { hasCode, RpcError } from '../errors.ts';
-import { COSTS } from '../costs.ts';
+import { COSTS, TRACE_POLICY_RAM, TRACE_SUBJECT_RAM } from '../costs.ts';
 import type { Capability, Implementation } from '../interface/interface.ts';
 import { labelWithin } from '../label.ts';
 import { LIMITS } from '../limits.ts';
@@ -158,7 +158,7 @@ export class TraceSession implements TraceImplementation {
     }
     const read = readPolicy(source);
     if (isPolicyProblem(read)) throw traceError('INVALID_POLICY', read.problem);
-    this.#spend(COSTS.tracePolicy.ram + CHARACTER_BYTES * source.length, 'a policy');
+    this.#spend(TRACE_POLICY_RAM + CHARACTER_BYTES * source.length, 'a policy');
     const policy = this.#nextId++;
     this.#policies.set(policy, source);
     return policy;
@@ -167,7 +167,7 @@ export class TraceSession implements TraceImplementation {
   unloadPolicy(policy: number): void {
     const source = this.#policyOf(policy);
     this.#policies.delete(policy);
-    this.#free.ram += COSTS.tracePolicy.ram + CHARACTER_BYTES * source.length;
+    this.#free.ram += TRACE_POLICY_RAM + CHARACTER_BYTES * source.length;
   }
 
   async trace(
@@ -223,9 +223,10 @@ export class TraceSession implements TraceImplementation {
     const source = this.#policyOf(policy);
     const live = this.#liveOf(known);
     const foreign = this.#service.tracerOf(known.component);
-    if (foreign && foreign.session !== this) throw traceError('FOREIGN', `${known.label} is traced by another`);
+    if (foreign && foreign.session !== this)
+      throw traceError('FOREIGN', `${known.label} is traced by another`);
     if (foreign?.beginning) throw traceError('FOREIGN', `${known.label} is being traced already`);
-    if (!known.traced) this.#spend(COSTS.traceSubject.ram, 'a subject');
+    if (!known.traced) this.#spend(TRACE_SUBJECT_RAM, 'a subject');
     const number = this.#service.nextOrder();
     const traced: TracedSubject = {
       session: this,
@@ -251,7 +252,8 @@ export class TraceSession implements TraceImplementation {
       });
       if (refusal) throw traceError(refusal.code, refusal.reason);
     } catch (error) {
-      if (this.#service.tracerOf(known.component) === traced) this.#service.setTracer(known.component, undefined);
+      if (this.#service.tracerOf(known.component) === traced)
+        this.#service.setTracer(known.component, undefined);
       if (hasCode(error, 'PeerGone')) throw traceError('SOURCE_IS_DEAD', `${known.label} is gone`);
       traced.reason ??= error instanceof RpcError ? error.message : 'it cannot be traced';
       throw error;
@@ -274,7 +276,7 @@ export class TraceSession implements TraceImplementation {
     const { traced, component } = known;
     if (!traced) return;
     known.traced = undefined;
-    this.#free.ram += COSTS.traceSubject.ram;
+    this.#free.ram += TRACE_SUBJECT_RAM;
     if (this.#service.tracerOf(component) !== traced) return;
     this.#service.setTracer(component, undefined);
     for (const live of this.#service.live) {

@@ -1,9 +1,8 @@
 /**
- * Traces as Chrome's trace events, which Perfetto and chrome://tracing open (Trace Event Format,
- * https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU). Each component is
- * a process there. Its calls are slices on lanes, which are threads there: slices of one lane lie
- * within each other or beside each other, because the viewers demand that. An arrow, a flow, leads
- * from each call to its dispatch.
+ * Traces as Chrome's trace events, which Perfetto and chrome://tracing open (the Trace Event Format
+ * of the Chromium project). Each component is a process there. Its calls are slices on lanes, which
+ * are threads there: slices of one lane lie within each other or beside each other, because the
+ * viewers demand that. An arrow, a flow, leads from each call to its dispatch.
  */
 import type { TraceEvent } from './event.ts';
 import { type CallSpan, spansOf, type TracedComponent } from './spans.ts';
@@ -40,12 +39,17 @@ export function chromeTrace(components: readonly TracedComponent[]): ChromeTrace
     }
   }
   const placed = components.flatMap((component) =>
-    lanesOf(calls.filter((call) => call.component === component), last),
+    lanesOf(
+      calls.filter((call) => call.component === component),
+      last,
+    ),
   );
   traceEvents.push(...placed.map(slice), ...flows(placed));
   const otherData = Object.fromEntries([
     ...Array.from(clocks, ([node, us]) => [`clock of ${node}`, `${us.toFixed(3)} us added`] as const),
-    ...components.filter(({ lost }) => lost > 0).map(({ label, lost }) => [`lost of ${label}`, String(lost)] as const),
+    ...components
+      .filter(({ lost }) => lost > 0)
+      .map(({ label, lost }) => [`lost of ${label}`, String(lost)] as const),
   ]);
   return { displayTimeUnit: 'ns', traceEvents, otherData };
 }
@@ -80,13 +84,12 @@ function lanesOf(calls: readonly CallSpan[], lastUs: number): Placed[] {
     .toSorted((one, other) => one.beginUs - other.beginUs || other.endUs - one.endUs);
   /** For each lane the ends of the slices that are open at the present time, the innermost last. */
   const lanes: number[][] = [];
-  return ordered.map((slice) => {
-    const { beginUs, endUs } = slice;
+  return ordered.map(({ call, beginUs, endUs }) => {
     for (const open of lanes) while ((open.at(-1) ?? Number.POSITIVE_INFINITY) <= beginUs) open.pop();
     let lane = lanes.findIndex((open) => endUs <= (open.at(-1) ?? Number.POSITIVE_INFINITY));
     if (lane < 0) lane = lanes.push([]) - 1;
     lanes[lane]?.push(endUs);
-    return { ...slice, lane: lane + 1 };
+    return { call, beginUs, endUs, lane: lane + 1 };
   });
 }
 
@@ -110,7 +113,8 @@ function flows(placed: readonly Placed[]): ChromeEvent[] {
   for (const one of placed) if (one.call.end === 'client') clients.set(one.call.span, one);
   return placed.flatMap((server, index) => {
     const client = server.call.end === 'server' ? clients.get(server.call.span) : undefined;
-    if (!client) return [];
+    // Who says that a call came before it was made has lied, and viewers do not take such arrows.
+    if (!client || server.beginUs < client.beginUs) return [];
     const flow = { cat: 'call', name: 'call', id: index + 1 };
     const from = { pid: client.call.component.component, tid: client.lane, ts: client.beginUs };
     const to = { pid: server.call.component.component, tid: server.lane, ts: server.beginUs };

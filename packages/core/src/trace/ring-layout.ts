@@ -9,8 +9,8 @@
  *                u32 bytes of its entries that are complete, u32 sequence of its first entry, unused
  *     192        8 segments
  *
- * An entry never crosses the end of a segment; `event.ts` says what is in it. When a segment is full
- * the writer goes on in the oldest one: first it makes the number in its head invalid, then it
+ * An entry never crosses the end of a segment; `event.ts` says what is in it. When a segment is
+ * full the writer goes on in the oldest one: first it makes the number in its head invalid, then it
  * empties it, then it writes the new number. So a reader copies entries, looks at the number once
  * more, and throws the copy away if that has changed. Entries have sequence numbers, by which a
  * reader knows how many it has missed. The writer never reads what is in the memory, because it is

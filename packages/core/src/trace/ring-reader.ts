@@ -47,7 +47,8 @@ export class RingReader {
     const inUse =
       Atomics.load(words, RING_WORD.magic) === RING_MAGIC &&
       words[RING_WORD.segmentBytes] === this.#segmentBytes;
-    for (let looked = 0; inUse && looked <= 2 * SEGMENTS; looked++) {
+    if (!inUse) return { entries: new Uint8Array(0), lost: 0 };
+    for (let looked = 0; looked <= 2 * SEGMENTS; looked++) {
       const newest = Atomics.load(words, RING_WORD.newest);
       const behind = (newest - this.#segment) >>> 0;
       // A segment that is about to be overwritten is left alone.

@@ -99,7 +99,7 @@ export class RingWriter {
   #writeContext(at: number, context: TraceContext | undefined): void {
     const words = this.#words;
     if (context === undefined) {
-      words.fill(0, at, at + 8);
+      for (let index = at; index < at + 8; index++) words[index] = 0;
       return;
     }
     const { trace, span, parent } = context;

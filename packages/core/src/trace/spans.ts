@@ -50,13 +50,14 @@ const hex = (words: readonly number[]): string =>
 export function spansOf(components: readonly TracedComponent[]): Spans {
   const raw = components.flatMap(callsOf);
   const clocks = clocksOf(raw);
-  const calls = raw.map((call) => {
-    const shift = clocks.get(call.component.node ?? '') ?? 0;
-    const endUs = call.endUs === undefined ? undefined : call.endUs + shift;
-    return shift === 0 ? call : { ...call, beginUs: call.beginUs + shift, endUs };
-  });
+  const calls = raw.map((call) => shifted(call, clocks.get(call.component.node ?? '') ?? 0));
   clocks.delete('');
   return { calls, clocks };
+}
+
+function shifted(call: CallSpan, us: number): CallSpan {
+  const endUs = call.endUs === undefined ? undefined : call.endUs + us;
+  return us === 0 ? call : { ...call, beginUs: call.beginUs + us, endUs };
 }
 
 const BEGINS = { rpc_call: 'client', rpc_dispatch: 'server' } as const;

@@ -33,7 +33,7 @@ export interface TracePlatform {
 export interface Tracing {
   readonly policy: TracePolicy;
   readonly writer: RingWriter;
-  /** The first half of the ids of traces that begin here, so that they differ from those of others. */
+  /** The first half of the ids of traces that begin here, other than those of other systems. */
   readonly salt: readonly [number, number];
   /** Called after each event. */
   readonly wrote: () => void;
@@ -233,7 +233,11 @@ export class Tracer {
     operation: TracedOperation,
     peer: number,
     context: TraceContext | undefined,
-    { result, failed, bytes }: { readonly result?: unknown; readonly failed: boolean; readonly bytes: number },
+    {
+      result,
+      failed,
+      bytes,
+    }: { readonly result?: unknown; readonly failed: boolean; readonly bytes: number },
   ): void {
     const policy = this.#tracing?.policy;
     const asked = hook === 'rpc_returned' ? policy?.rpcReturned : policy?.rpcReply;

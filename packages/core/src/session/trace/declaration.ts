@@ -104,7 +104,12 @@ export const Trace = session(
     trace: rpc<
       (subject: number, policy: number, sizeBytes: number, sink: Capability<typeof TraceSink>) => void
     >({
-      args: [u53, u53, integer(LIMITS.traceBufferBytesMin, LIMITS.traceBufferBytesMax), capability(TraceSink)],
+      args: [
+        u53,
+        u53,
+        integer(LIMITS.traceBufferBytesMin, LIMITS.traceBufferBytesMax),
+        capability(TraceSink),
+      ],
       result: nothing,
     }),
     /** The hooks go off until `resume`; policy and buffer stay. */

@@ -1,9 +1,8 @@
 /** The tracer's end of one traced subject: the buffer, and what comes out of it. */
 import { RpcError } from '../../errors.ts';
-import type { Capability, Implementation } from '../../interface/interface.ts';
+import type { Capability, Implementation, Interface } from '../../interface/interface.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Dataspace } from '../../memory/dataspace.ts';
-import type { Env } from '../../runtime/env.ts';
 import { readEntries, type TraceEvent } from '../../trace/event.ts';
 import { RingReader } from '../../trace/ring-reader.ts';
 import { TraceSink } from './declaration.ts';
@@ -15,20 +14,27 @@ export interface TracedEvents {
   readonly lost: number;
 }
 
+/** The parts of `env` that a buffer needs. */
+export interface TraceHome {
+  readonly ram: {
+    allocate(sizeBytes: number): Promise<Dataspace>;
+    free(dataspace: Dataspace): Promise<void>;
+  };
+  capability<I extends Interface>(interface_: I, implementation: Implementation<I>): Capability<I>;
+  revoke(implementation: object): void;
+}
+
 /** A buffer of a tracer. It is of no use for a second trace: each gets one of its own. */
 export class TraceBuffer {
   readonly sizeBytes: number;
-  readonly #env: Pick<Env, 'ram' | 'capability' | 'revoke'>;
+  readonly #env: TraceHome;
   readonly #dataspace: Dataspace;
   readonly #reader: RingReader;
   readonly #inbox: TraceInbox;
   readonly #implementation: Implementation<typeof TraceSink>;
 
   /** Allocates it. Rejects with `OUT_OF_RAM` or `OUT_OF_CAPS`. */
-  static async allocate(
-    env: Pick<Env, 'ram' | 'capability' | 'revoke'>,
-    sizeBytes: number,
-  ): Promise<TraceBuffer> {
+  static async allocate(env: TraceHome, sizeBytes: number): Promise<TraceBuffer> {
     if (sizeBytes < LIMITS.traceBufferBytesMin || sizeBytes > LIMITS.traceBufferBytesMax) {
       const { traceBufferBytesMin: least, traceBufferBytesMax: most } = LIMITS;
       throw new RpcError('InvalidArgument', `a trace buffer has ${least} to ${most} bytes`);
@@ -36,11 +42,7 @@ export class TraceBuffer {
     return new TraceBuffer(env, await env.ram.allocate(sizeBytes), sizeBytes);
   }
 
-  private constructor(
-    env: Pick<Env, 'ram' | 'capability' | 'revoke'>,
-    dataspace: Dataspace,
-    sizeBytes: number,
-  ) {
+  private constructor(env: TraceHome, dataspace: Dataspace, sizeBytes: number) {
     this.#env = env;
     this.#dataspace = dataspace;
     this.sizeBytes = sizeBytes;

@@ -1,4 +1,4 @@
-/** Events that have come in messages and that nobody has taken yet: bounded, the oldest are lost. */
+/** Events that have come in messages and were not taken yet: bounded, the oldest are lost. */
 import { readEntries, type TraceEvent } from '../../trace/event.ts';
 
 /** An inbox for the events of one subject. */
