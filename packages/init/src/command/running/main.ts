@@ -16,7 +16,9 @@ import { attachConsole, ownTerminal } from './console.ts';
 import { dotOf, mermaidOf } from './graph.ts';
 import { EJECT, parseRunning, RUNNING_HELP, type RunningCommand, type RunningOptions } from './options.ts';
 import { planBetween, planRunning } from './plan.ts';
-import { activities, psLines, tableLines, topLines } from './tables.ts';
+import { interruption } from './interruption.ts';
+import { psLines, tableLines } from './tables.ts';
+import { top } from './top.ts';
 
 const USAGE_EXIT_CODE = 2;
 const FAILED_EXIT_CODE = 1;
@@ -169,50 +171,6 @@ async function show<T>(
   const shown = json ? JSON.stringify(answer) : textOf(answer);
   if (shown !== undefined) await output.text(shown);
   return 0;
-}
-
-/** Settles when Ctrl-C asks for the end; a second one ends the program. */
-function interruption(): AbortSignal {
-  const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort());
-  process.once('SIGTERM', () => stop.abort());
-  return stop.signal;
-}
-
-const CLEAR = '\u001b[H\u001b[J';
-
-async function top(
-  { json, intervalMs, count }: RunningOptions,
-  client: ControlClient,
-  output: Output,
-): Promise<number> {
-  const stop = interruption();
-  const onTerminal = !json && process.stdout.isTTY === true;
-  let before: SystemTree | undefined = await treeFrom(client);
-  for (let left = count ?? Number.POSITIVE_INFINITY; left > 0 && !stop.aborted && !output.loss; left--) {
-    await pause(intervalMs, stop);
-    const now = await treeFrom(client);
-    const rows = activities(before, now);
-    before = now;
-    if (json) await output.text(JSON.stringify(rows));
-    else {
-      const lines = topLines(rows);
-      const { rows: height = lines.length + 1 } = process.stdout;
-      const shownLines = onTerminal ? lines.slice(0, height - 1) : [...lines, ''];
-      await output.text(`${onTerminal ? CLEAR : ''}${shownLines.join('\n')}`);
-    }
-  }
-  return 0;
-}
-
-function pause(ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    stop.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }
 
 async function log(
