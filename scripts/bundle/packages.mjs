@@ -49,6 +49,7 @@ export const PACKAGES = [
           'testing',
           'platform/thread/component-main',
           'platform/thread/host-access/program-warden',
+          'platform/thread/host-access/mount-warden',
           'platform/manifest/manifest-worker',
           'platform/ginit/child-process/filtered-start-main',
         ],

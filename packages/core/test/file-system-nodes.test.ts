@@ -46,7 +46,9 @@ describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
       expect(new TextDecoder().decode(into.subarray(0, 3))).toBe('llo');
       expect(await codeOf(nodes.write(found.handle, 0, into))).toBe('Invalid_handle');
       expect(await codeOf(nodes.lookup(found.handle, 'x'))).toBe('Not_a_directory');
-      expect(await codeOf(nodes.open(directory.handle, 'read-only'))).toBe('Is_a_directory');
+      expect(await codeOf(nodes.open(directory.handle, 'write-only'))).toBe('Is_a_directory');
+      const listing = await nodes.open(directory.handle, 'read-only');
+      expect((await nodes.entriesFrom(listing, 0, 9)).map(({ name }) => name)).toEqual(['f']);
       const link = await nodes.makeSymlink(directory.handle, 'l', 'f', { uid: 1, gid: 2 });
       expect(await nodes.target(link.handle)).toBe('f');
       expect(await codeOf(nodes.target(found.handle))).toBe('Invalid_argument');

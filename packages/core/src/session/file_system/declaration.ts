@@ -29,8 +29,8 @@
  * handle's last READ ended meets every entry once that stays in the directory, whatever comes and
  * goes meanwhile; any other position is counted from the beginning. READ_STATUS of a directory does
  * the same with entries of `STATUS_ENTRY_BYTES`, which hold a status each. WRITE_TIMESTAMP:
- * `position` = modification time in ms. SYNC (no handle): acknowledged when every write of the session that was
- * acknowledged before is on stable storage. `status` of an acknowledgement: `PACKET_STATUS.ok`, or
+ * `position` = modification time in ms. SYNC (no handle): acknowledged when every write of the
+ * session that was acknowledged before is on stable storage. `status` of an acknowledgement: `PACKET_STATUS.ok`, or
  * an error (`fileSystemStatus`) and then a `length` of 0. READ_READY is for nodes that no server
  * has yet, and `Unsupported`.
  *
@@ -310,7 +310,7 @@ export const FileSystem = session(
       args: [handle, name, newNode],
       result: openedNode,
     }),
-    /** Opens the file of a handle once more, in any mode. */
+    /** Opens the file of a handle once more, in any mode; or a directory, for reading. */
     open: rpc<(node: number, mode: OpenMode) => number>({
       args: [handle, oneOf(OPEN_MODES)],
       result: handle,

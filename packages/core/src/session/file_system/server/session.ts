@@ -127,6 +127,7 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
         if (kind === 'watch') throw fileSystemFailure('Invalid_handle');
         if (writes(mode)) this.#requireWriteable();
         this.#backend.hold(node);
+        if (node.type === 'directory' && !writes(mode)) return openDirectory(this.#backend, node);
         return openFile(this.#backend, node, mode);
       }),
     );
