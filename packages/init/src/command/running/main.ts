@@ -11,12 +11,14 @@ import {
   type SystemTree,
   systemTree,
 } from '../control/index.ts';
+import { machinesAnswer } from '../machine-requests.ts';
 import type { Output } from '../output.ts';
 import { attachConsole, ownTerminal } from './console.ts';
 import { dotOf, mermaidOf } from './graph.ts';
 import { EJECT, parseRunning, RUNNING_HELP, type RunningCommand, type RunningOptions } from './options.ts';
 import { planBetween, planRunning } from './plan.ts';
-import { activities, psLines, tableLines, topLines } from './tables.ts';
+import { type MachineLook, machineLines } from './machine-tables.ts';
+import { activities, psLines, topLines } from './tables.ts';
 
 const USAGE_EXIT_CODE = 2;
 const FAILED_EXIT_CODE = 1;
@@ -26,9 +28,6 @@ const WORDS = 4096;
 
 const incompleteAnswer = record({
   incomplete: list(record({ label: text(WORDS), reason: text(WORDS) }), 65_536),
-});
-const machinesAnswer = record({
-  machines: list(record({ label: text(WORDS), state: text(WORDS), about: text(WORDS) }), 65_536),
 });
 const pictureAnswer = record({ content: text(2 ** 24) });
 const logPiece = record({ label: text(WORDS), text: text(2 ** 24) });
@@ -131,10 +130,7 @@ async function machineCommand(
     return show(json, output, await client.ask('machine', { action, label, words }), () => undefined);
   }
   return show(json, output, machinesAnswer(await client.ask('machines'), 'machines'), ({ machines }) =>
-    tableLines([
-      ['MACHINE', 'STATE', 'ABOUT'],
-      ...machines.map((one) => [one.label, one.state, visibleText(one.about)]),
-    ]).join('\n'),
+    machineLines(machines).join('\n'),
   );
 }
 
@@ -157,6 +153,12 @@ async function machineScreen(
 
 async function treeFrom(client: ControlClient): Promise<SystemTree> {
   return systemTree(await client.ask('tree'), 'tree');
+}
+
+/** What `top` looks at. */
+async function lookFrom(client: ControlClient): Promise<MachineLook> {
+  const tree = await treeFrom(client);
+  return { ...tree, ...machinesAnswer(await client.ask('machines'), 'machines') };
 }
 
 /** Writes an answer as JSON, or as the text that is made of it. */
@@ -188,10 +190,10 @@ async function top(
 ): Promise<number> {
   const stop = interruption();
   const onTerminal = !json && process.stdout.isTTY === true;
-  let before: SystemTree | undefined = await treeFrom(client);
+  let before = await lookFrom(client);
   for (let left = count ?? Number.POSITIVE_INFINITY; left > 0 && !stop.aborted && !output.loss; left--) {
     await pause(intervalMs, stop);
-    const now = await treeFrom(client);
+    const now = await lookFrom(client);
     const rows = activities(before, now);
     before = now;
     if (json) await output.text(JSON.stringify(rows));
