@@ -15,6 +15,7 @@ import {
 import { KEPT_CHARACTERS, keptOutput, LogKeeper } from '../src/command/log-keeper.ts';
 import { dotOf, mermaidOf } from '../src/command/running/graph.ts';
 import { parseRunning, parseTime } from '../src/command/running/options.ts';
+import { reportedLines, reportedStates, withReports } from '../src/command/running/reported.ts';
 import { activities, psLines, topLines } from '../src/command/running/tables.ts';
 
 const child = (name: string, more: Partial<ChildOverview> = {}): ChildOverview => ({
@@ -224,6 +225,81 @@ describe('tables and graphs', () => {
         .split('\n')
         .filter((line) => line.trim() === '}'),
     ).toHaveLength(3);
+  });
+});
+
+describe('reports in top', () => {
+  const states = (contents: Readonly<Record<string, string | undefined>>, atMs = 0) =>
+    reportedStates(
+      { reports: Object.entries(contents).map(([label, content]) => ({ label, content })) },
+      atMs,
+    );
+  const CACHE = 'init -> cache -> cache';
+
+  test('show the attributes of a report and of what is right below, and how fast whole numbers change', () => {
+    const before = states({
+      [CACHE]: '<cache policy="auto" hits="100" dirty="8192"> <client label="a" hits="4"/> </cache>',
+    });
+    const now = states(
+      {
+        [CACHE]:
+          '<cache policy="lru" hits="350" dirty="4096" hit_ratio="84.24"> <client label="b" hits="9"/> <client label="a" hits="5"/> </cache>',
+        'init -> b -> note': 'cache hits: 3\n',
+      },
+      2000,
+    );
+    expect(reportedLines(before, now, 100)).toEqual([
+      '',
+      'init -> b -> note',
+      '  "cache hits: 3"',
+      '',
+      CACHE,
+      '  policy lru  hits 350 (+125/s)  dirty 4096 (-2048/s)  hit_ratio 84.24',
+      '    client  label b  hits 9',
+      '    client  label a  hits 5 (+0.5/s)',
+    ]);
+    expect(reportedLines(undefined, now, 30).slice(-5)).toEqual(
+      [
+        '  policy lru  hits 350',
+        '  dirty 4096  hit_ratio 84.24',
+        '    client  label b  hits 9',
+        '    client  label a  hits 5',
+      ].toSpliced(0, 0, CACHE),
+    );
+  });
+
+  test('of many nodes some are shown; no text of a component obeys the terminal, or fills it', () => {
+    const many = `<m a="${'x'.repeat(200)}" b="&#10;">${'<n/>'.repeat(20)}</m>`;
+    const lines = reportedLines(
+      undefined,
+      states({ [CACHE]: many, ['init -> \u001b[2J -> x']: undefined }),
+      200,
+    );
+    expect(lines).toEqual([
+      '',
+      'init -> \\x1b[2J -> x',
+      '  too large to show here (ginit report)',
+      '',
+      CACHE,
+      `  a ${'x'.repeat(60)}…  b "\\n"`,
+      ...Array.from({ length: 8 }, () => '    n'),
+      '    and 12 more',
+    ]);
+  });
+
+  test('as JSON stand behind the component that has made them', () => {
+    const rows = withReports(
+      [{ label: 'init' }, { label: 'init -> cache' }],
+      states({ [CACHE]: '<cache hits="1"> <client label="a"/> </cache>', 'init -> note': 'text: no' }),
+    );
+    const client = { type: 'client', attributes: { label: 'a' }, children: [] };
+    expect(rows).toEqual([
+      { label: 'init', reports: [{ name: 'note', text: 'text: no' }] },
+      {
+        label: 'init -> cache',
+        reports: [{ name: 'cache', state: { type: 'cache', attributes: { hits: '1' }, children: [client] } }],
+      },
+    ]);
   });
 });
 

@@ -17,8 +17,10 @@ import { attachConsole, ownTerminal } from './console.ts';
 import { dotOf, mermaidOf } from './graph.ts';
 import { EJECT, parseRunning, RUNNING_HELP, type RunningCommand, type RunningOptions } from './options.ts';
 import { planBetween, planRunning } from './plan.ts';
-import { type MachineLook, machineLines } from './machine-tables.ts';
-import { activities, psLines, topLines } from './tables.ts';
+import { interruption } from './interruption.ts';
+import { machineLines } from './machine-tables.ts';
+import { psLines } from './tables.ts';
+import { top } from './top.ts';
 
 const USAGE_EXIT_CODE = 2;
 const FAILED_EXIT_CODE = 1;
@@ -155,12 +157,6 @@ async function treeFrom(client: ControlClient): Promise<SystemTree> {
   return systemTree(await client.ask('tree'), 'tree');
 }
 
-/** What `top` looks at. */
-async function lookFrom(client: ControlClient): Promise<MachineLook> {
-  const tree = await treeFrom(client);
-  return { ...tree, ...machinesAnswer(await client.ask('machines'), 'machines') };
-}
-
 /** Writes an answer as JSON, or as the text that is made of it. */
 async function show<T>(
   json: boolean,
@@ -171,50 +167,6 @@ async function show<T>(
   const shown = json ? JSON.stringify(answer) : textOf(answer);
   if (shown !== undefined) await output.text(shown);
   return 0;
-}
-
-/** Settles when Ctrl-C asks for the end; a second one ends the program. */
-function interruption(): AbortSignal {
-  const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort());
-  process.once('SIGTERM', () => stop.abort());
-  return stop.signal;
-}
-
-const CLEAR = '\u001b[H\u001b[J';
-
-async function top(
-  { json, intervalMs, count }: RunningOptions,
-  client: ControlClient,
-  output: Output,
-): Promise<number> {
-  const stop = interruption();
-  const onTerminal = !json && process.stdout.isTTY === true;
-  let before = await lookFrom(client);
-  for (let left = count ?? Number.POSITIVE_INFINITY; left > 0 && !stop.aborted && !output.loss; left--) {
-    await pause(intervalMs, stop);
-    const now = await lookFrom(client);
-    const rows = activities(before, now);
-    before = now;
-    if (json) await output.text(JSON.stringify(rows));
-    else {
-      const lines = topLines(rows);
-      const { rows: height = lines.length + 1 } = process.stdout;
-      const shownLines = onTerminal ? lines.slice(0, height - 1) : [...lines, ''];
-      await output.text(`${onTerminal ? CLEAR : ''}${shownLines.join('\n')}`);
-    }
-  }
-  return 0;
-}
-
-function pause(ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    stop.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }
 
 async function log(

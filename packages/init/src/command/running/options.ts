@@ -69,7 +69,8 @@ ${COMMON}`,
 
 On a terminal one table is drawn again and again, the busiest component first; elsewhere one table follows the other.
 CPU is the time of the component's own thread (threads of V8 that collect garbage or compile are not part of it);
-columns that the host cannot tell are left out.
+columns that the host cannot tell are left out. Below stands what components report, as far as their Report sessions are
+routed to ginit: attributes, and by how much each whole number has changed per second.
 
   --interval TIME between two tables (default 2s)
   --count N       end after so many tables
