@@ -75,7 +75,7 @@ export const machineMetrics = record({
   writes: u53,
   writtenBytes: u53,
   flushes: u53,
-  /** Pictures of its screen that differed from the one before; only those that somebody looked at. */
+  /** New pictures of its screen; only those count that somebody has looked at. */
   frames: u53,
 });
 /** What a machine has done. */

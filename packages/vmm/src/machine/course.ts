@@ -78,7 +78,7 @@ export class Course {
     if (!PASSING.has(reason)) this.#changed();
   }
 
-  /** A request of a disk is held until somebody has mended what it failed for. True if that is new. */
+  /** A request of a disk is held until somebody mends what it failed for. True if that is new. */
   held(why: string): boolean {
     const isNew = this.#reasons.get('disk') !== why;
     this.pause('disk', why);

@@ -1,7 +1,7 @@
 /**
- * What the processor of v86 has done. v86 runs it in turns of about a millisecond, and waits between
- * them if its guest has nothing to do. It counts instructions in 32 bits, which some minutes fill,
- * so they are added up turn by turn.
+ * What the processor of v86 has done. v86 runs it in turns of about a millisecond, and waits
+ * between them if its guest has nothing to do. It counts instructions in 32 bits, which some
+ * minutes fill, so they are added up turn by turn.
  */
 
 /** The clock of the emulator, in milliseconds, and its counter of instructions. */
