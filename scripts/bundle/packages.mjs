@@ -97,6 +97,7 @@ export const PACKAGES = [
         'framebuffer_png',
         'fs_rom',
         'fs_tool',
+        'fuse',
         'host_rom',
         'ram_fs',
         'log_report',

@@ -20,19 +20,19 @@
  * yes). A session is writeable if this, the policy and the file system all say so; otherwise
  * changes end with `Permission_denied`.
  *
- * Packets: `handle`, `position` = byte offset, payload. They may be carried out and acknowledged in
- * any order. READ: `length` bytes wanted, answered with the bytes read, fewer only at the end; at
- * `SEEK_TAIL` it reads the file's last `length` bytes. WRITE: `length` bytes, answered with the
- * bytes written, fewer only where the space ended; at `SEEK_TAIL` it appends, atomically. READ of a
- * directory: whole entries of `DIRECTORY_ENTRY_BYTES`, without `.` and `..`, in the directory's
+ * Packets: `handle`, `position` = byte offset, payload. They may be carried out and acknowledged
+ * in any order. READ: `length` bytes wanted, answered with the bytes read, fewer only at the end;
+ * at `SEEK_TAIL` it reads the file's last `length` bytes. WRITE: `length` bytes, answered with the
+ * bytes written, fewer only where the space ended; at `SEEK_TAIL` it appends, atomically. READ of
+ * a directory: whole entries of `DIRECTORY_ENTRY_BYTES`, without `.` and `..`, in the directory's
  * order, as many as are at hand, none at the end; `position` = index * that. Reading on where the
  * handle's last READ ended meets every entry once that stays in the directory, whatever comes and
- * goes meanwhile; any other position is counted from the beginning. READ_STATUS of a directory does
- * the same with entries of `STATUS_ENTRY_BYTES`, which hold a status each. WRITE_TIMESTAMP:
+ * goes meanwhile; any other position is counted from the beginning. READ_STATUS of a directory
+ * does the same with entries of `STATUS_ENTRY_BYTES`, which hold a status each. WRITE_TIMESTAMP:
  * `position` = modification time in ms. SYNC (no handle): acknowledged when every write of the
- * session that was acknowledged before is on stable storage. `status` of an acknowledgement: `PACKET_STATUS.ok`, or
- * an error (`fileSystemStatus`) and then a `length` of 0. READ_READY is for nodes that no server
- * has yet, and `Unsupported`.
+ * session that was acknowledged before is on stable storage. `status` of an acknowledgement:
+ * `PACKET_STATUS.ok`, or an error (`fileSystemStatus`) and then a `length` of 0. READ_READY is for
+ * nodes that no server has yet, and `Unsupported`.
  *
  * `watch` opens a node in order to hear of its changes, whichever session makes them: the server
  * sends CONTENT_CHANGED packets with its handle, which answer no request. Several changes may
