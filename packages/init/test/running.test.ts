@@ -161,7 +161,15 @@ describe('tables and graphs', () => {
     const now = treeOf(
       system([live('init'), live('init -> a', busy), live('init -> b', { ...busy, thread: 99 })], 2_000_000),
     );
-    const rows = activities(before, now);
+    const done = { reads: 2, readBytes: 4e6, writes: 1, writtenBytes: 2e6, flushes: 1, frames: 3 };
+    const machine = (busyUs: number, instructions?: number) => ({
+      label: 'init -> a',
+      state: 'runs',
+      about: '',
+      metrics: { ...done, busyUs, instructions, exits: undefined, idles: undefined },
+    });
+    const machines = [machine(1_500_000, 7e6), { ...machine(0), label: 'init -> other', metrics: undefined }];
+    const rows = activities({ ...before, machines: [machine(500_000, 1e6)] }, { ...now, machines });
     expect(
       rows.map(({ label, cpuPercent, callsPerS, packetsPerS, wakeUpsPerS }) => [
         label,
@@ -176,11 +184,15 @@ describe('tables and graphs', () => {
       ['init', 0, 0, 0, 0],
     ]);
     expect(topLines(rows)[0]).toMatch(/^component +CPU % +CPU time +calls\/s/);
+    // What no machine counts has no column.
+    expect(topLines(rows)[0]).toMatch(/guest % +guest MIPS +disk\/s +disk MB\/s +frames\/s$/);
+    expect(rows.map(({ machine: its }) => its?.busyPercent)).toEqual([undefined, 50, undefined]);
+    expect(topLines(rows)[2]?.split(/ +/).slice(-5)).toEqual(['50.0', '3.0', '0', '0', '0']);
   });
 
   test('columns that the host does not tell are left out', () => {
     const blind = treeOf(system([live('init', { use: undefined, statistics: undefined })]));
-    expect(topLines(activities(undefined, blind))[0]?.split(/ {2,}/)).toEqual([
+    expect(topLines(activities(undefined, { ...blind, machines: [] }))[0]?.split(/ {2,}/)).toEqual([
       'component',
       'calls/s',
       'packets/s',

@@ -11,13 +11,15 @@ import {
   type SystemTree,
   systemTree,
 } from '../control/index.ts';
+import { machinesAnswer } from '../machine-requests.ts';
 import type { Output } from '../output.ts';
 import { attachConsole, ownTerminal } from './console.ts';
 import { dotOf, mermaidOf } from './graph.ts';
 import { EJECT, parseRunning, RUNNING_HELP, type RunningCommand, type RunningOptions } from './options.ts';
 import { planBetween, planRunning } from './plan.ts';
 import { interruption } from './interruption.ts';
-import { psLines, tableLines } from './tables.ts';
+import { machineLines } from './machine-tables.ts';
+import { psLines } from './tables.ts';
 import { top } from './top.ts';
 
 const USAGE_EXIT_CODE = 2;
@@ -28,9 +30,6 @@ const WORDS = 4096;
 
 const incompleteAnswer = record({
   incomplete: list(record({ label: text(WORDS), reason: text(WORDS) }), 65_536),
-});
-const machinesAnswer = record({
-  machines: list(record({ label: text(WORDS), state: text(WORDS), about: text(WORDS) }), 65_536),
 });
 const pictureAnswer = record({ content: text(2 ** 24) });
 const logPiece = record({ label: text(WORDS), text: text(2 ** 24) });
@@ -133,10 +132,7 @@ async function machineCommand(
     return show(json, output, await client.ask('machine', { action, label, words }), () => undefined);
   }
   return show(json, output, machinesAnswer(await client.ask('machines'), 'machines'), ({ machines }) =>
-    tableLines([
-      ['MACHINE', 'STATE', 'ABOUT'],
-      ...machines.map((one) => [one.label, one.state, visibleText(one.about)]),
-    ]).join('\n'),
+    machineLines(machines).join('\n'),
   );
 }
 

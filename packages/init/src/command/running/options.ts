@@ -132,7 +132,7 @@ command goes on showing output until the terminal is closed or Ctrl-C ends it.
   --system NAME     the system, if several run (the name of its config, or that given to it by --system)`,
   vm: `ginit vm: the virtual machines of a running system
 
-  ginit vm list [OPTIONS]           how each is
+  ginit vm list [OPTIONS]           how each is, and what it has done
   ginit vm pause LABEL              its processor stands still
   ginit vm resume LABEL             it goes on; requests of disks that failed are tried again
   ginit vm reset LABEL              it starts anew, as by its reset button; what is not synchronised is lost

@@ -1,7 +1,9 @@
 /** `ginit top`: what components do, and what they report, table after table. */
-import { type ControlClient, type SystemTree, systemTree } from '../control/index.ts';
+import { type ControlClient, systemTree } from '../control/index.ts';
+import { machinesAnswer } from '../machine-requests.ts';
 import type { Output } from '../output.ts';
 import { interruption } from './interruption.ts';
+import type { MachineLook } from './machine-tables.ts';
 import type { RunningOptions } from './options.ts';
 import { type ReportedStates, reportedLines, reportedStates, withReports } from './reported.ts';
 import { activities, topLines } from './tables.ts';
@@ -11,13 +13,17 @@ const CLEAR = '\u001b[H\u001b[J';
 const WIDTH = 100;
 
 interface Look {
-  readonly tree: SystemTree;
+  readonly tree: MachineLook;
   readonly states: ReportedStates;
 }
 
 async function look(client: ControlClient): Promise<Look> {
-  const [tree, reports] = await Promise.all([client.ask('tree'), client.ask('reports')]);
-  return { tree: systemTree(tree, 'tree'), states: reportedStates(reports, performance.now()) };
+  const asked = ['tree', 'machines', 'reports'].map((what) => client.ask(what));
+  const [tree, machines, reports] = await Promise.all(asked);
+  return {
+    tree: { ...systemTree(tree, 'tree'), ...machinesAnswer(machines, 'machines') },
+    states: reportedStates(reports, performance.now()),
+  };
 }
 
 /** Writes tables until there are enough of them, or nobody wants more. */
