@@ -54,7 +54,7 @@ export function permuted(draws, count) {
 }
 
 /** A function that draws the index of one of the shares, as often as they say. */
-export function mixed(draws, shares) {
+export function byShare(draws, shares) {
   const sum = shares.reduce((total, share) => total + share, 0);
   return () => {
     let left = draws.unit() * sum;

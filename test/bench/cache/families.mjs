@@ -3,7 +3,7 @@
  * Half of them (`TUNING`) may be looked at while a policy is changed; the others (`HELD_OUT`) only
  * judge it.
  */
-import { Draws, mixed, permuted, zipf } from './draws.mjs';
+import { byShare, Draws, permuted, zipf } from './draws.mjs';
 
 /** Uses of one trace. */
 export const USES = 200_000;
@@ -139,7 +139,7 @@ const clients = (shares, kinds) =>
   made((trace, draws) => {
     const parts = kinds.map((kind) => kind(draws.integer(2 ** 31)));
     const at = parts.map(() => 0);
-    const which = mixed(draws, shares);
+    const which = byShare(draws, shares);
     while (!trace.full) {
       const client = which();
       trace.use(client * 2 ** 24 + parts[client][at[client]++ % USES]);
