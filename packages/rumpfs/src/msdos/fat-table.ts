@@ -1,7 +1,8 @@
 import type { BlockBuffer } from '../buffer/block-buffer.ts';
 import type { BufferCache } from '../buffer/buffer-cache.ts';
-import { FIRST_CLUSTER, type Geometry } from './boot-sector.ts';
-import type { Layout } from './layout.ts';
+import { FIRST_CLUSTER } from '../fat/layout.ts';
+import type { Geometry } from './boot-sector.ts';
+import type { Layout } from '../fat/layout.ts';
 
 /** The meanings of an entry of the FAT, besides the next cluster of a chain (2 and more). */
 export const FAT_FREE = 0;
