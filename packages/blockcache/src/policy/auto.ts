@@ -44,6 +44,8 @@ export class Auto implements ReplacementPolicy {
   /** Uses that each candidate has hit and the used policy has not, and the other way around. */
   readonly #better = new Float64Array(CANDIDATES.length);
   readonly #worse = new Float64Array(CANDIDATES.length);
+  readonly #ahead = new Float64Array(CANDIDATES.length);
+  #escapeLead = 0;
   #uses = 0;
   #fadeUses = 0;
   #changes = 0;
@@ -74,12 +76,12 @@ export class Auto implements ReplacementPolicy {
 
   hit(slot: number): void {
     this.#policy.hit(slot);
-    this.#use(this.#memory.chunks[slot] ?? 0);
+    this.#use(this.#memory.chunks[slot] ?? 0, 1);
   }
 
   insert(slot: number, chunk: number): void {
     this.#policy.insert(slot, chunk);
-    this.#use(chunk);
+    this.#use(chunk, 0);
   }
 
   remove(slot: number): void {
@@ -112,6 +114,7 @@ export class Auto implements ReplacementPolicy {
     const part = Math.min(1, Math.max(SHADOW_PART_MIN, SHADOW_SLOTS_MIN / slots));
     const shadowSlots = Math.ceil(slots * part);
     this.#sampleMax = part * HASHES;
+    this.#escapeLead = shadowSlots;
     this.#fadeUses = Math.ceil(shadowSlots / FADES);
     this.#shadows = CANDIDATES.map(
       (name) => new Shadow((memory) => this.#make(name, memory), shadowSlots, chunkCount),
@@ -119,11 +122,11 @@ export class Auto implements ReplacementPolicy {
     this.#forget();
   }
 
-  #use(chunk: number): void {
-    if (Math.imul(hashOf(chunk), SAMPLE_SEED) >>> 0 < this.#sampleMax) this.#sample(chunk);
+  #use(chunk: number, hit: 0 | 1): void {
+    if (Math.imul(hashOf(chunk), SAMPLE_SEED) >>> 0 < this.#sampleMax) this.#sample(chunk, hit);
   }
 
-  #sample(chunk: number): void {
+  #sample(chunk: number, real: 0 | 1): void {
     let hits = 0;
     for (let at = 0; at < this.#shadows.length; at++) {
       if (this.#shadows[at]?.use(chunk) === true) hits |= 1 << at;
@@ -133,6 +136,7 @@ export class Auto implements ReplacementPolicy {
       const other = (hits >> at) & 1;
       if (other > hit) this.#better[at] = (this.#better[at] ?? 0) + 1;
       else if (other < hit) this.#worse[at] = (this.#worse[at] ?? 0) + 1;
+      this.#ahead[at] = (this.#ahead[at] ?? 0) + other - real;
     }
     this.#uses++;
     if (this.#uses % CHECK_USES === 0) this.#check();
@@ -150,6 +154,20 @@ export class Auto implements ReplacementPolicy {
     }
     if (this.#uses >= this.#fadeUses) this.#fade();
     if (best >= 0) this.#change(best);
+    else this.#escape();
+  }
+
+  #escape(): void {
+    let best = -1;
+    let most = this.#escapeLead;
+    for (let at = 0; at < this.#shadows.length; at++) {
+      if (at === this.#used || (this.#ahead[at] ?? 0) < most) continue;
+      best = at;
+      most = this.#ahead[at] ?? 0;
+    }
+    if (best < 0) return;
+    this.#escapeLead *= 2;
+    this.#change(best);
   }
 
   #fade(): void {
@@ -157,6 +175,7 @@ export class Auto implements ReplacementPolicy {
     for (let at = 0; at < this.#shadows.length; at++) {
       this.#better[at] = (this.#better[at] ?? 0) * (1 - FADE_PART);
       this.#worse[at] = (this.#worse[at] ?? 0) * (1 - FADE_PART);
+      this.#ahead[at] = (this.#ahead[at] ?? 0) * (1 - FADE_PART);
     }
   }
 
@@ -174,6 +193,7 @@ export class Auto implements ReplacementPolicy {
   #forget(): void {
     this.#better.fill(0);
     this.#worse.fill(0);
+    this.#ahead.fill(0);
     this.#uses = 0;
   }
 }
