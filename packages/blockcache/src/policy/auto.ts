@@ -9,6 +9,7 @@
  */
 import { hashOf } from '../directory/chunk-numbers.ts';
 import type { FixedPolicyName, PolicyMemory, ReplacementPolicy } from './replacement-policy.ts';
+import { Arc } from './arc.ts';
 import { Shadow } from './shadow.ts';
 
 export type MakeFixed = (name: FixedPolicyName, memory: PolicyMemory) => ReplacementPolicy;
@@ -187,6 +188,8 @@ export class Auto implements ReplacementPolicy {
     this.#changes++;
     this.#policy = this.#make(this.chosen, this.#memory);
     for (const slot of order) this.#policy.adopt(slot);
+    const its = this.#shadows[to]?.policy;
+    if (this.#policy instanceof Arc && its instanceof Arc) this.#policy.resemble(its);
     this.#forget();
   }
 
