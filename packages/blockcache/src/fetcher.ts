@@ -231,8 +231,8 @@ export class Fetcher {
   }
 
   /**
-   * Copies the blocks for a waiter: those that the cache has now, because some may be newer than the
-   * device's, and the others from the device.
+   * Copies the blocks for a waiter: those that the cache has now, because some may be newer than
+   * the device's, and the others from the device.
    */
   #serve({ block, into }: Waiter, payload: Uint8Array, first: number): void {
     const { blockSize } = this.#store.geometry;

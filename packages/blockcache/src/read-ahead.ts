@@ -30,8 +30,9 @@ export class ReadAhead {
   scan = false;
   readonly #blocksPerChunk: number;
   // Of each sequence: the block that would continue it; the number of chunks to be ahead, 0 until a
-  // second request has continued it; the end of the chunks that have been asked for; the chunk where
-  // it began; and when it was continued last. In typed arrays, as every request goes through them.
+  // second request has continued it; the end of the chunks that have been asked for; the chunk
+  // where it began; and when it was continued last. In typed arrays, as every request goes through
+  // them.
   readonly #next = new Float64Array(SEQUENCES).fill(NO_BLOCK);
   readonly #window = new Float64Array(SEQUENCES);
   readonly #end = new Float64Array(SEQUENCES);

@@ -78,8 +78,12 @@ export class Arc implements ReplacementPolicy {
     this.#memory.queues.putFirst(slot, OFTEN);
   }
 
-  /** Takes over the balance that another directory of this policy has found. */
-  resemble(other: Arc): void {
+  /**
+   * With its target at 0 and all chunks in one queue ARC may stay for good where it hits ten points
+   * less than it does from its own beginnings: it has more than one balance.
+   */
+  resemble(other: ReplacementPolicy | undefined): void {
+    if (!(other instanceof Arc)) return;
     const { queues, slots } = this.#memory;
     const { queues: its, slots: itsSlots } = other.#memory;
     const held = its.length(ONCE) + its.length(OFTEN);

@@ -9,7 +9,6 @@
  */
 import { hashOf } from '../directory/chunk-numbers.ts';
 import type { FixedPolicyName, PolicyMemory, ReplacementPolicy } from './replacement-policy.ts';
-import { Arc } from './arc.ts';
 import { Shadow } from './shadow.ts';
 
 export type MakeFixed = (name: FixedPolicyName, memory: PolicyMemory) => ReplacementPolicy;
@@ -45,8 +44,6 @@ export class Auto implements ReplacementPolicy {
   /** Uses that each candidate has hit and the used policy has not, and the other way around. */
   readonly #better = new Float64Array(CANDIDATES.length);
   readonly #worse = new Float64Array(CANDIDATES.length);
-  readonly #ahead = new Float64Array(CANDIDATES.length);
-  #escapeLead = 0;
   #uses = 0;
   #fadeUses = 0;
   #changes = 0;
@@ -77,12 +74,12 @@ export class Auto implements ReplacementPolicy {
 
   hit(slot: number): void {
     this.#policy.hit(slot);
-    this.#use(this.#memory.chunks[slot] ?? 0, 1);
+    this.#use(this.#memory.chunks[slot] ?? 0);
   }
 
   insert(slot: number, chunk: number): void {
     this.#policy.insert(slot, chunk);
-    this.#use(chunk, 0);
+    this.#use(chunk);
   }
 
   remove(slot: number): void {
@@ -115,7 +112,6 @@ export class Auto implements ReplacementPolicy {
     const part = Math.min(1, Math.max(SHADOW_PART_MIN, SHADOW_SLOTS_MIN / slots));
     const shadowSlots = Math.ceil(slots * part);
     this.#sampleMax = part * HASHES;
-    this.#escapeLead = shadowSlots;
     this.#fadeUses = Math.ceil(shadowSlots / FADES);
     this.#shadows = CANDIDATES.map(
       (name) => new Shadow((memory) => this.#make(name, memory), shadowSlots, chunkCount),
@@ -123,11 +119,11 @@ export class Auto implements ReplacementPolicy {
     this.#forget();
   }
 
-  #use(chunk: number, hit: 0 | 1): void {
-    if (Math.imul(hashOf(chunk), SAMPLE_SEED) >>> 0 < this.#sampleMax) this.#sample(chunk, hit);
+  #use(chunk: number): void {
+    if (Math.imul(hashOf(chunk), SAMPLE_SEED) >>> 0 < this.#sampleMax) this.#sample(chunk);
   }
 
-  #sample(chunk: number, real: 0 | 1): void {
+  #sample(chunk: number): void {
     let hits = 0;
     for (let at = 0; at < this.#shadows.length; at++) {
       if (this.#shadows[at]?.use(chunk) === true) hits |= 1 << at;
@@ -137,7 +133,6 @@ export class Auto implements ReplacementPolicy {
       const other = (hits >> at) & 1;
       if (other > hit) this.#better[at] = (this.#better[at] ?? 0) + 1;
       else if (other < hit) this.#worse[at] = (this.#worse[at] ?? 0) + 1;
-      this.#ahead[at] = (this.#ahead[at] ?? 0) + other - real;
     }
     this.#uses++;
     if (this.#uses % CHECK_USES === 0) this.#check();
@@ -155,20 +150,6 @@ export class Auto implements ReplacementPolicy {
     }
     if (this.#uses >= this.#fadeUses) this.#fade();
     if (best >= 0) this.#change(best);
-    else this.#escape();
-  }
-
-  #escape(): void {
-    let best = -1;
-    let most = this.#escapeLead;
-    for (let at = 0; at < this.#shadows.length; at++) {
-      if (at === this.#used || (this.#ahead[at] ?? 0) < most) continue;
-      best = at;
-      most = this.#ahead[at] ?? 0;
-    }
-    if (best < 0) return;
-    this.#escapeLead *= 2;
-    this.#change(best);
   }
 
   #fade(): void {
@@ -176,7 +157,6 @@ export class Auto implements ReplacementPolicy {
     for (let at = 0; at < this.#shadows.length; at++) {
       this.#better[at] = (this.#better[at] ?? 0) * (1 - FADE_PART);
       this.#worse[at] = (this.#worse[at] ?? 0) * (1 - FADE_PART);
-      this.#ahead[at] = (this.#ahead[at] ?? 0) * (1 - FADE_PART);
     }
   }
 
@@ -188,15 +168,13 @@ export class Auto implements ReplacementPolicy {
     this.#changes++;
     this.#policy = this.#make(this.chosen, this.#memory);
     for (const slot of order) this.#policy.adopt(slot);
-    const its = this.#shadows[to]?.policy;
-    if (this.#policy instanceof Arc && its instanceof Arc) this.#policy.resemble(its);
+    this.#policy.resemble?.(this.#shadows[to]?.policy);
     this.#forget();
   }
 
   #forget(): void {
     this.#better.fill(0);
     this.#worse.fill(0);
-    this.#ahead.fill(0);
     this.#uses = 0;
   }
 }

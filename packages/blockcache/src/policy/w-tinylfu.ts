@@ -80,6 +80,7 @@ export class WTinyLfu implements ReplacementPolicy {
 
   adopt(slot: number): void {
     // The sketch knows nothing yet: what comes in must not seem to be used more than what is there.
+    this.#sketch.add(this.#memory.chunks[slot] ?? 0);
     this.#memory.queues.putFirst(slot, PROBATION);
   }
 
