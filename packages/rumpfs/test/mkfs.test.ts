@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { missingOf, programPath } from '../../../test/harness/programs.ts';
 import { leftOut, skipIfLong } from '../../../test/harness/long.ts';
-import { check, mount } from '../src/index.ts';
+import { check as checkImage, mount } from '../src/index.ts';
 import type { FormatDevice } from '../src/mkfs/format-device.ts';
 import { type MadeType, makeFileSystem, type MakeOptions } from '../src/mkfs/make-file-system.ts';
 
@@ -121,7 +121,7 @@ function extFields(file: string): Record<string, string> {
 
 /** What our own checker finds. */
 async function ourFindingsIn(file: string): Promise<readonly string[]> {
-  const { findings } = await check(file, { partition: 0 });
+  const { findings } = await checkImage(file, { partition: 0 });
   return findings.map(({ text }) => text);
 }
 
@@ -274,8 +274,8 @@ describe.skipIf(missing !== undefined)(`mkfs${missing === undefined ? '' : ` (${
   );
 
   const loops = process.getuid?.() === 0 && existsSync('/dev/loop-control');
-  for (const [type, blockBytes] of (['ext2', 'ext3', 'ext4'] as const).flatMap((type) =>
-    [1024, 4096].map((size) => [type, size] as const),
+  for (const [type, blockBytes] of (['ext2', 'ext3', 'ext4'] as const).flatMap((kind) =>
+    [1024, 4096].map((size) => [kind, size] as const),
   ))
     test.skipIf(!loops)(
       `the kernel mounts and fills an ${type} of ours in blocks of ${blockBytes} (needs root and loop devices)`,
