@@ -30,7 +30,10 @@ function sealAttributes(volume: Volume, block: number, bytes: Uint8Array): void 
   view.setUint32(CHECKSUM_OFFSET, checksumOf(volume, block, bytes), true);
 }
 
-/** Throws `Corrupt` unless the buffer holds attributes, which is looked at once while it is in memory. */
+/**
+ * Throws `Corrupt` unless the buffer holds attributes, which is looked at once while it is in
+ * memory.
+ */
 function requireAttributes(volume: Volume, buffer: BlockBuffer, block: number, name: string): void {
   if (buffer.view.getUint32(0, true) !== MAGIC_EXPECTED)
     throw volume.corrupt(`${name}: block ${block} holds no extended attributes`);

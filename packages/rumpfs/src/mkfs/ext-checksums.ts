@@ -1,7 +1,7 @@
 /**
  * The checksums of a new ext4 (metadata_csum): CRC-32C, which begins with the UUID of the file
- * system for everything but the superblock. See "ext4 Data Structures and Algorithms" in the kernel's
- * documentation.
+ * system for everything but the superblock. See "ext4 Data Structures and Algorithms" in the
+ * kernel's documentation.
  */
 import { CRC_START, crc32c, crc32cOfLong } from '../checksum/crc.ts';
 

@@ -1,7 +1,7 @@
 /**
- * The sizes of a new ext2, ext3 or ext4. The format's own rules are those of "The Second Extended File System"
- * (nongnu.org/ext2-doc) and of the kernel's documentation; which of the possible sizes are chosen
- * follows what mke2fs 1.47 is seen to choose.
+ * The sizes of a new ext2, ext3 or ext4. The format's own rules are those of "The Second Extended
+ * File System" (nongnu.org/ext2-doc) and of the kernel's documentation; which of the possible sizes
+ * are chosen follows what mke2fs 1.47 is seen to choose.
  */
 import { FsError } from '../errors.ts';
 import type { ExtKind } from './ext-kinds.ts';

@@ -7,7 +7,10 @@ export type ExtKindName = 'ext2' | 'ext3' | 'ext4';
 export interface ExtKind {
   readonly name: ExtKindName;
   readonly journal: boolean;
-  /** Extents, descriptors of 64 bytes, checksums, groups that are not initialised, groups put together. */
+  /**
+   * Extents, descriptors of 64 bytes, checksums, groups that are not initialised, groups put
+   * together.
+   */
   readonly modern: boolean;
   readonly descriptorBytes: number;
   /** The bitmaps and tables of so many groups lie together. */

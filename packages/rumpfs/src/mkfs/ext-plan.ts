@@ -86,7 +86,9 @@ function placeJournal(geometry: ExtGeometry, space: BlockSpace): PlacedJournal |
   return { blocks: count, runs, map };
 }
 
-/** Takes that many blocks from `from` on, wherever they are, and from the beginning on for the rest. */
+/**
+ * Takes that many blocks from `from` on, wherever they are, and from the beginning on for the rest.
+ */
 function requireAll(geometry: ExtGeometry, space: BlockSpace, count: number, from: number): BlockRun[] {
   const runs = space.takePieces(count, from);
   const left = count - runs.reduce((sum, run) => sum + run.count, 0);

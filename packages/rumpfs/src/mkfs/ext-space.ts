@@ -5,8 +5,8 @@ export interface BlockRun {
 }
 
 /**
- * Which blocks of a new file system are in use: ranges in ascending order that do not touch, so that
- * one of many terabytes needs no bitmap in memory.
+ * Which blocks of a new file system are in use: ranges in ascending order that do not touch, so
+ * that one of many terabytes needs no bitmap in memory.
  */
 export class BlockSpace {
   readonly #end: number;
@@ -39,7 +39,9 @@ export class BlockSpace {
     }
   }
 
-  /** Takes free blocks from `from` on wherever they are, in their order; fewer if there are fewer. */
+  /**
+   * Takes free blocks from `from` on wherever they are, in their order; fewer if there are fewer.
+   */
   takePieces(count: number, from: number): BlockRun[] {
     const runs: BlockRun[] = [];
     let left = count;

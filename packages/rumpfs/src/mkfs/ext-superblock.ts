@@ -98,7 +98,10 @@ export function extSuperblock(plan: ExtPlan, facts: SuperblockFacts, group: numb
   return bytes;
 }
 
-/** The first block of a new journal, in big endian: it is empty. See jbd2's format in the kernel's documentation. */
+/**
+ * The first block of a new journal, in big endian: it is empty. See jbd2's format in the kernel's
+ * documentation.
+ */
 export function journalSuperblock(blocks: number, blockBytes: number, uuid: Uint8Array): Uint8Array {
   const view = new DataView(new ArrayBuffer(blockBytes));
   view.setUint32(0, 0xc03b_3998);

@@ -1,9 +1,9 @@
 /**
- * Makes an ext2, ext3 or ext4 of revision 1 with the features that mke2fs gives one. Each group has,
- * where it has copies, the superblock, the descriptors and blocks reserved for more of them. The
- * bitmaps and the table of inodes of a group lie behind those, or, in an ext4, those of sixteen groups
- * together. The structures are those that `ext/` describes; nothing of that is used here, so that one
- * does not repeat a mistake of the other.
+ * Makes an ext2, ext3 or ext4 of revision 1 with the features that mke2fs gives one. Each group
+ * has, where it has copies, the superblock, the descriptors and blocks reserved for more of them.
+ * The bitmaps and the table of inodes of a group lie behind those, or, in an ext4, those of sixteen
+ * groups together. The structures are those that `ext/` describes; nothing of that is used here, so
+ * that one does not repeat a mistake of the other.
  */
 import { bytesOfText } from '@ginit/core/file_system';
 import { FsError } from '../errors.ts';
