@@ -26,8 +26,9 @@ export class SupervisorTrace {
   }
 
   /**
-   * Traces a subject. `take` is called with entries (`trace/event.ts`) as they come; the subject sends no more until
-   * the promise that it gives has settled, and counts those that are lost meanwhile.
+   * Traces a subject. `take` is called with entries (`trace/event.ts`) as they come; the subject
+   * sends no more until the promise that it gives has settled, and counts those that are lost
+   * meanwhile.
    */
   async trace(
     subject: number,

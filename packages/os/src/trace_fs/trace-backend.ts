@@ -8,6 +8,7 @@ import {
   type FileSystemErrorCode,
   NAME_BYTES_MAX,
   type NodeStatus,
+  tellChanged,
 } from '@ginit/core/file_system';
 import { fileSystemFailure } from './failure.ts';
 import type { TraceDirectory, TraceFile, TraceNode } from './trace-nodes.ts';
@@ -35,6 +36,7 @@ export class TraceBackend implements FileSystemBackend<TraceNode> {
     this.#tree = tree;
     this.#now = now;
     this.root = tree.root;
+    tree.onChange = (node) => tellChanged(this, node, node.inode);
   }
 
   hold(): void {}
@@ -72,7 +74,12 @@ export class TraceBackend implements FileSystemBackend<TraceNode> {
     const file = fileOf(node);
     if (!file.file.write) throw fileSystemFailure('Permission_denied', 'it can only be read');
     if (position + from.length > WRITTEN_BYTES_MAX) throw fileSystemFailure('Size_limit_reached');
-    await file.file.write(file.joined(position, from.slice()));
+    try {
+      await file.file.write(file.joined(position, from.slice()));
+    } finally {
+      // Other files show what has come of it.
+      await this.#tree.look();
+    }
     return from.length;
   }
 

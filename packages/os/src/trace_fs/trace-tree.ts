@@ -21,12 +21,15 @@ export class TraceTree {
   readonly #policy: TraceFsPolicy;
   readonly #trace: Session<typeof Trace>;
   readonly #report: (error: unknown) => void;
+  readonly #shown = new Map<TracedSubject, string>();
   readonly #subjects = new Map<
     number,
     { subject: TracedSubject; directory: TraceDirectory; path: string[] }
   >();
   readonly #means: TracedMeans;
   readonly #stop: () => void;
+  /** Is told of nodes whose content is another now. */
+  onChange: (node: TraceNode) => void = () => {};
   #lastInode = 1;
   #usedBytes = 0;
   #looking: Promise<void> | undefined;
@@ -102,6 +105,31 @@ export class TraceTree {
       if (gone && !seen.has(id) && subject.wasTraced && !subject.cleaned) continue;
       if (gone || subject.cleaned) await this.#remove(id);
     }
+    this.#tellChanges();
+  }
+
+  /** Tells of files that show something else than they did at the last look. */
+  #tellChanges(): void {
+    let any = false;
+    for (const { subject, directory } of this.#subjects.values()) {
+      const { kept, enabled, active, problem, bufferSize } = subject;
+      const now = [kept.bytes, kept.lost, enabled, active, problem, bufferSize].join(' ');
+      if (this.#shown.get(subject) === now) continue;
+      this.#shown.set(subject, now);
+      any = true;
+      for (const file of directory.children.values()) this.onChange(file);
+    }
+    const picture = this.root.children.get('events.json');
+    if (any && picture) this.onChange(picture);
+  }
+
+  #tellPath(path: readonly string[]): void {
+    let directory: TraceNode | undefined = this.root;
+    for (const name of path) {
+      if (directory?.type !== 'directory') return;
+      this.onChange(directory);
+      directory = directory.children.get(name);
+    }
   }
 
   #add(info: TraceSubject): void {
@@ -113,6 +141,7 @@ export class TraceTree {
     for (const name of path) directory = this.#directoryIn(directory, name);
     for (const [name, file] of controlFiles(subject)) directory.children.set(name, this.#file(file));
     this.#subjects.set(info.id, { subject, directory, path });
+    this.#tellPath(path);
   }
 
   #directoryIn(parent: TraceDirectory, name: string): TraceDirectory {
@@ -132,6 +161,8 @@ export class TraceTree {
     if (!entry) return;
     this.#subjects.delete(id);
     await entry.subject.close().catch(this.#report);
+    this.#shown.delete(entry.subject);
+    this.#tellPath(entry.path);
     entry.directory.children.clear();
     this.#prune(entry.path);
   }
