@@ -7,7 +7,7 @@ import { compile, root, setUp } from './setup.mjs';
 
 const HELP = `fs-campaign: tries the file systems of rumpfs with hostile images, power failures, or long sequences of operations
 
-  npm run fs-campaign -- hostile ext2|msdos|cd9660 [OPTIONS]
+  npm run fs-campaign -- hostile ext2|msdos|cd9660|ffs [OPTIONS]
   npm run fs-campaign -- crash   ext2|msdos        [OPTIONS]
   npm run fs-campaign -- model   ext2|msdos        [OPTIONS]
 
@@ -20,7 +20,11 @@ A line says how far it is; the last one has the counts. Exit code 1 says that so
 command line is wrong.`;
 
 const USAGE_EXIT_CODE = 2;
-const KINDS = { hostile: ['ext2', 'msdos', 'cd9660'], crash: ['ext2', 'msdos'], model: ['ext2', 'msdos'] };
+const KINDS = {
+  hostile: ['ext2', 'msdos', 'cd9660', 'ffs'],
+  crash: ['ext2', 'msdos'],
+  model: ['ext2', 'msdos'],
+};
 const USUAL_COUNTS = { hostile: 1000, crash: 20, model: 40 };
 const SEEDS = 2 ** 31;
 /** A test that has said nothing for so long hangs. */

@@ -7,6 +7,8 @@ export interface Victim {
   readonly image: Uint8Array;
   /** Ranges of bytes; each is as likely as any other, however long. */
   readonly ranges: readonly { readonly from: number; readonly length: number }[];
+  /** Whether its numbers are in big endian. */
+  readonly bigEndian?: boolean;
 }
 
 const INTERESTING = [
@@ -22,6 +24,7 @@ export function mutate(victim: Victim, into: Uint8Array, seed: number): void {
     return range.from + upTo(range.length);
   };
   into.set(victim.image);
+  const little = victim.bigEndian !== true;
   const view = new DataView(into.buffer, into.byteOffset, into.length);
   for (let left = 1 + upTo(random() < 0.7 ? 3 : 12); left > 0; left -= 1) {
     const at = Math.min(place(), into.length - 4);
@@ -34,17 +37,17 @@ export function mutate(victim: Victim, into: Uint8Array, seed: number): void {
         view.setUint8(at, upTo(256));
         break;
       case 2:
-        view.setUint16(at & ~1, INTERESTING[upTo(INTERESTING.length)] ?? 0, true);
+        view.setUint16(at & ~1, INTERESTING[upTo(INTERESTING.length)] ?? 0, little);
         break;
       case 3:
-        view.setUint32(aligned, INTERESTING[upTo(INTERESTING.length)] ?? 0, true);
+        view.setUint32(aligned, INTERESTING[upTo(INTERESTING.length)] ?? 0, little);
         break;
       case 4:
         // A number near what is there, or of something else that there is.
-        view.setUint32(aligned, view.getUint32(aligned, true) + upTo(9) - 4, true);
+        view.setUint32(aligned, view.getUint32(aligned, little) + upTo(9) - 4, little);
         break;
       case 5:
-        view.setUint32(aligned, view.getUint32(place() & ~3 & (into.length - 4), true), true);
+        view.setUint32(aligned, view.getUint32(place() & ~3 & (into.length - 4), little), little);
         break;
       default: {
         const length = 1 + upTo(64);

@@ -5,6 +5,7 @@ import { run, Workshop } from '../e2fsprogs.ts';
 import { FatWorkshop } from '../fat-tools.ts';
 import { IsoWorkshop } from '../iso-tools.ts';
 import { Mounted, pattern } from '../mounting.ts';
+import { ffsVictims } from './ffs-victims.ts';
 import type { Victim } from './mutate.ts';
 
 type Range = Victim['ranges'][number];
@@ -196,5 +197,5 @@ function isoVictims(): Victim[] {
 }
 
 /** The formats that get hostile images, and their victims. */
-export const VICTIMS = { ext2: extVictims, msdos: filledFats, cd9660: isoVictims } as const;
+export const VICTIMS = { ext2: extVictims, msdos: filledFats, cd9660: isoVictims, ffs: ffsVictims } as const;
 export type VictimType = keyof typeof VICTIMS;

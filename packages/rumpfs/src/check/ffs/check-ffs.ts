@@ -8,12 +8,13 @@ import type { BlockIo } from '../../hypercall/hypercalls.ts';
 import { bytesAt } from '../device.ts';
 import { type CheckReport, Findings, type RepairReport } from '../report.ts';
 import { Connector } from './connector.ts';
-import { Claims, type Context, ROOT } from './context.ts';
+import { Claims, type Context } from './context.ts';
 import { checkDirectories } from './directory-pass.ts';
 import { type FfsGeometry, readGeometry } from './geometry.ts';
 import { checkGroups } from './group-pass.ts';
 import { FfsImage } from './image.ts';
 import { InodePass } from './inode-pass.ts';
+import { checkRoot } from './root.ts';
 import { checkLinks, checkTree } from './tree-pass.ts';
 
 /** Mending shows more to mend: what a lost directory had, for example. */
@@ -67,15 +68,13 @@ async function checkOnce(bio: BlockIo, geometry: FfsGeometry, mends: boolean): P
     directories: new Map(),
   };
   await new InodePass(context).run();
-  if (context.inodes.get(ROOT)?.type !== 4) {
-    found.damage('inode 2: the root is no directory');
-    return found.report('ffs');
+  if (await checkRoot(context)) {
+    await checkDirectories(context);
+    const connector = new Connector(context);
+    await checkTree(context, connector);
+    await checkLinks(context, connector);
+    await checkGroups(context);
   }
-  await checkDirectories(context);
-  const connector = new Connector(context);
-  await checkTree(context, connector);
-  await checkLinks(context, connector);
-  await checkGroups(context);
   if (mends) await image.write();
   return found.report('ffs');
 }
