@@ -310,11 +310,12 @@ test.runIf(process.platform === 'linux')(
     await attempt('bad argument', () => host.run('/bin/cat', ['a\\0b']));
     const place = await host.workplace('/bin/sh');
     const script = await place.directory.openFile('script', 'rw', { create: true });
-    await script.write(bytes('echo made > file; cat'), 0);
+    await script.write(bytes('echo made > file; i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; cat'), 0);
     const listener = await place.listen('socket');
     const cat2 = await place.run(['script']);
     await cat2.input.write(bytes('purr'));
     await attempt('output in a workplace', () => cat2.output.read());
+    await attempt('has used a CPU', async () => (await cat2.cpuUs()) > 0);
     await attempt('files of a workplace', async () => (await place.directory.list()).map(({ name }) => name).sort().join());
     const [near, far] = await Promise.all([place.connect('socket'), listener.accept()]);
     await near.write(bytes('through'));
@@ -323,6 +324,7 @@ test.runIf(process.platform === 'linux')(
     await attempt('second run', () => place.run());
     await cat2.input.end();
     await attempt('ended in a workplace', () => cat2.ended);
+    await attempt('time of none', () => cat2.cpuUs());
     await attempt('end of output in a workplace', () => cat2.output.read());
     await place.close();
     await attempt('closed workplace', () => place.listen('other'));
@@ -351,11 +353,13 @@ test.runIf(process.platform === 'linux')(
       'other program: NotGranted',
       'bad argument: Unsupported',
       'output in a workplace: purr',
+      'has used a CPU: true',
       'files of a workplace: "file,script,socket"',
       'socket of a workplace: through',
       'socket elsewhere: Escapes',
       'second run: Unsupported',
       'ended in a workplace: {"code":0}',
+      'time of none: undefined',
       'end of output in a workplace: undefined',
       'closed workplace: Closed',
       'other workplace: NotGranted',

@@ -154,6 +154,10 @@ test('a running system is waited for, shown, restarted, killed and followed, and
   expect(activity.find(({ label }) => label === 'init -> seller')?.callsPerS).toBeGreaterThan(0);
   if (process.platform === 'linux') for (const { cpuUs } of activity) expect(cpuUs).toBeGreaterThan(0);
 
+  expect(second).toContain('"reports":[{"name":"mood","state":{"type":"mood","attributes":{"is":"good"}');
+  const topText = await ginit('top', '--count', '1', '--interval', '100ms');
+  expect(topText.lines.slice(-2)).toEqual(['init -> buyer -> mood', '  is good']);
+
   // A plan looks into the nested init, which says itself what would change there.
   const next = STARTS.replace('<start name="inner"', '<start name="outer"').replace('ram="30M"', 'ram="31M"');
   place.write('next.xml', shop(next));

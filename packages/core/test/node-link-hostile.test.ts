@@ -28,12 +28,12 @@ class Scene {
   readonly #peer = seal(2);
   sentBytes = 0;
 
-  constructor({ listens = true } = {}) {
+  constructor({ listens = true, datagramBytes = LIMITS.busDatagramBytes } = {}) {
     this.link = new NodeLink({
       side: 'responder',
       keys: { linkId: LINK_ID, outgoing: seal(1), incoming: seal(2) },
       leaseUs: 10_000_000,
-      datagramBytes: LIMITS.busDatagramBytes,
+      datagramBytes,
       windowBytes: LIMITS.busWindowBytes,
       clock: {
         nowUs: () => this.nowUs,
@@ -217,4 +217,14 @@ test('a sealed datagram opens with its own number, kind and header only', () => 
     changed[at] = (changed[at] ?? 0) ^ 1;
     expect(seal(1).open(DatagramKind.data, 77, changed), `byte ${at}`).toBeUndefined();
   }
+});
+
+test('a datagram that has no room for every record makes no link: it would wait for room for ever', () => {
+  const { busDatagramBytesMin } = LIMITS;
+  expect(() => new Scene({ datagramBytes: busDatagramBytesMin - 1 })).toThrow('too short');
+  const scene = new Scene({ datagramBytes: busDatagramBytesMin });
+  scene.data(bodyOf([open(1)]));
+  scene.link.open(new Uint8Array(LIMITS.busTicketBytes)).send(new Uint8Array(100_000), []);
+  scene.turn();
+  expect(scene.sentBytes).toBeGreaterThan(100_000);
 });

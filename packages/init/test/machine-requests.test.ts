@@ -3,8 +3,21 @@ import { expect, test } from 'vitest';
 import { KeptMachines } from '../../core/src/supervisor/kept-machines.ts';
 import type { ControlCall } from '../src/command/control/index.ts';
 import { machineRequests } from '../src/command/machine-requests.ts';
+import { machineLines } from '../src/command/running/machine-tables.ts';
 import { parseRunning } from '../src/command/running/options.ts';
 
+const DONE = {
+  busyUs: 1_500_000,
+  instructions: 12_000_000,
+  exits: 90,
+  idles: 40,
+  reads: 7,
+  readBytes: 4_200_000,
+  writes: 0,
+  writtenBytes: 0,
+  flushes: 0,
+  frames: 5,
+};
 const call: ControlCall = { send: async () => {}, signal: new AbortController().signal };
 
 function twoMachines() {
@@ -30,12 +43,48 @@ function twoMachines() {
 test('machines are listed by their components', async () => {
   const { one, ask } = twoMachines();
   await one?.tell({ state: 'runs', about: 'v86' });
-  expect(await ask('machines', {})).toEqual({
+  const listed = ask('machines', {});
+  const wish = await one?.wish();
+  expect(wish?.action).toBe('metrics');
+  await one?.answer(wish?.number ?? 0, { metrics: DONE });
+  // The other one does not say, and is listed without.
+  expect(await listed).toEqual({
     machines: [
-      { label: 'init -> one', state: 'runs', about: 'v86' },
-      { label: 'init -> two', state: 'off', about: 'it is not there yet' },
+      { label: 'init -> one', state: 'runs', about: 'v86', metrics: DONE },
+      { label: 'init -> two', state: 'off', about: 'it is not there yet', metrics: undefined },
     ],
   });
+});
+
+test('a machine that does not say what it has done is asked once, however often somebody looks', async () => {
+  const { two, machines } = twoMachines();
+  const [, machine] = machines.all;
+  const looks = Array.from({ length: 20 }, () => machine?.metrics());
+  const acts = machine?.ask('pause', []);
+  expect((await two?.wish())?.action).toBe('metrics');
+  expect(await two?.wish()).toMatchObject({ number: 2, action: 'pause' });
+  await two?.answer(1, { metrics: DONE });
+  expect(await Promise.all(looks)).toEqual(looks.map(() => DONE));
+  const again = machine?.metrics();
+  expect(await two?.wish()).toMatchObject({ number: 3, action: 'metrics' });
+  await two?.[Symbol.asyncDispose]?.();
+  expect(await again).toBeUndefined();
+  expect((await acts)?.problem).toContain('gone');
+});
+
+test('machines are shown with what they have done', () => {
+  const machine = { label: 'init -> vmm', state: 'runs', about: 'v86' };
+  const lines = machineLines([
+    { ...machine, metrics: DONE },
+    { ...machine, metrics: { ...DONE, instructions: undefined, idles: undefined } },
+    { ...machine, metrics: undefined },
+  ]);
+  expect(lines.map((line) => line.split(/ {2,}/))).toEqual([
+    ['MACHINE', 'STATE', 'BUSY', 'INSTRUCTIONS', 'IDLE', 'READ', 'WRITTEN', 'FRAMES', 'ABOUT'],
+    ['init -> vmm', 'runs', '1.50s', '12 million', '40 of 90 exits', '4.2MB in 7', '0.0MB in 0', '5', 'v86'],
+    ['init -> vmm', 'runs', '1.50s', '-', '-', '4.2MB in 7', '0.0MB in 0', '5', 'v86'],
+    ['init -> vmm', 'runs', '-', '-', '-', '-', '-', '-', 'v86'],
+  ]);
 });
 
 test('a wish reaches the machine that is meant, and its answer whoever wished', async () => {

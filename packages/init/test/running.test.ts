@@ -15,6 +15,7 @@ import {
 import { KEPT_CHARACTERS, keptOutput, LogKeeper } from '../src/command/log-keeper.ts';
 import { dotOf, mermaidOf } from '../src/command/running/graph.ts';
 import { parseRunning, parseTime } from '../src/command/running/options.ts';
+import { reportedLines, reportedStates, withReports } from '../src/command/running/reported.ts';
 import { activities, psLines, topLines } from '../src/command/running/tables.ts';
 
 const child = (name: string, more: Partial<ChildOverview> = {}): ChildOverview => ({
@@ -160,7 +161,15 @@ describe('tables and graphs', () => {
     const now = treeOf(
       system([live('init'), live('init -> a', busy), live('init -> b', { ...busy, thread: 99 })], 2_000_000),
     );
-    const rows = activities(before, now);
+    const done = { reads: 2, readBytes: 4e6, writes: 1, writtenBytes: 2e6, flushes: 1, frames: 3 };
+    const machine = (busyUs: number, instructions?: number) => ({
+      label: 'init -> a',
+      state: 'runs',
+      about: '',
+      metrics: { ...done, busyUs, instructions, exits: undefined, idles: undefined },
+    });
+    const machines = [machine(1_500_000, 7e6), { ...machine(0), label: 'init -> other', metrics: undefined }];
+    const rows = activities({ ...before, machines: [machine(500_000, 1e6)] }, { ...now, machines });
     expect(
       rows.map(({ label, cpuPercent, callsPerS, packetsPerS, wakeUpsPerS }) => [
         label,
@@ -175,11 +184,15 @@ describe('tables and graphs', () => {
       ['init', 0, 0, 0, 0],
     ]);
     expect(topLines(rows)[0]).toMatch(/^component +CPU % +CPU time +calls\/s/);
+    // What no machine counts has no column.
+    expect(topLines(rows)[0]).toMatch(/guest % +guest MIPS +disk\/s +disk MB\/s +frames\/s$/);
+    expect(rows.map(({ machine: its }) => its?.busyPercent)).toEqual([undefined, 50, undefined]);
+    expect(topLines(rows)[2]?.split(/ +/).slice(-5)).toEqual(['50.0', '3.0', '0', '0', '0']);
   });
 
   test('columns that the host does not tell are left out', () => {
     const blind = treeOf(system([live('init', { use: undefined, statistics: undefined })]));
-    expect(topLines(activities(undefined, blind))[0]?.split(/ {2,}/)).toEqual([
+    expect(topLines(activities(undefined, { ...blind, machines: [] }))[0]?.split(/ {2,}/)).toEqual([
       'component',
       'calls/s',
       'packets/s',
@@ -212,6 +225,81 @@ describe('tables and graphs', () => {
         .split('\n')
         .filter((line) => line.trim() === '}'),
     ).toHaveLength(3);
+  });
+});
+
+describe('reports in top', () => {
+  const states = (contents: Readonly<Record<string, string | undefined>>, atMs = 0) =>
+    reportedStates(
+      { reports: Object.entries(contents).map(([label, content]) => ({ label, content })) },
+      atMs,
+    );
+  const CACHE = 'init -> cache -> cache';
+
+  test('show the attributes of a report and of what is right below, and how fast whole numbers change', () => {
+    const before = states({
+      [CACHE]: '<cache policy="auto" hits="100" dirty="8192"> <client label="a" hits="4"/> </cache>',
+    });
+    const now = states(
+      {
+        [CACHE]:
+          '<cache policy="lru" hits="350" dirty="4096" hit_ratio="84.24"> <client label="b" hits="9"/> <client label="a" hits="5"/> </cache>',
+        'init -> b -> note': 'cache hits: 3\n',
+      },
+      2000,
+    );
+    expect(reportedLines(before, now, 100)).toEqual([
+      '',
+      'init -> b -> note',
+      '  "cache hits: 3"',
+      '',
+      CACHE,
+      '  policy lru  hits 350 (+125/s)  dirty 4096 (-2048/s)  hit_ratio 84.24',
+      '    client  label b  hits 9',
+      '    client  label a  hits 5 (+0.5/s)',
+    ]);
+    expect(reportedLines(undefined, now, 30).slice(-5)).toEqual(
+      [
+        '  policy lru  hits 350',
+        '  dirty 4096  hit_ratio 84.24',
+        '    client  label b  hits 9',
+        '    client  label a  hits 5',
+      ].toSpliced(0, 0, CACHE),
+    );
+  });
+
+  test('of many nodes some are shown; no text of a component obeys the terminal, or fills it', () => {
+    const many = `<m a="${'x'.repeat(200)}" b="&#10;">${'<n/>'.repeat(20)}</m>`;
+    const lines = reportedLines(
+      undefined,
+      states({ [CACHE]: many, ['init -> \u001b[2J -> x']: undefined }),
+      200,
+    );
+    expect(lines).toEqual([
+      '',
+      'init -> \\x1b[2J -> x',
+      '  too large to show here (ginit report)',
+      '',
+      CACHE,
+      `  a ${'x'.repeat(60)}…  b "\\n"`,
+      ...Array.from({ length: 8 }, () => '    n'),
+      '    and 12 more',
+    ]);
+  });
+
+  test('as JSON stand behind the component that has made them', () => {
+    const rows = withReports(
+      [{ label: 'init' }, { label: 'init -> cache' }],
+      states({ [CACHE]: '<cache hits="1"> <client label="a"/> </cache>', 'init -> note': 'text: no' }),
+    );
+    const client = { type: 'client', attributes: { label: 'a' }, children: [] };
+    expect(rows).toEqual([
+      { label: 'init', reports: [{ name: 'note', text: 'text: no' }] },
+      {
+        label: 'init -> cache',
+        reports: [{ name: 'cache', state: { type: 'cache', attributes: { hits: '1' }, children: [client] } }],
+      },
+    ]);
   });
 });
 

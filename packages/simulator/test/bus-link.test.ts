@@ -59,6 +59,28 @@ describe('in good times', () => {
     expect(() => world.node(3, { payloadBytesMax: 8 * 1024 })).toThrow('ginit needs at least 16384');
   });
 
+  test('both ends may have any bound of datagrams', async () => {
+    for (const seed of SEEDS) {
+      const world = new BusWorld(seed, seed % 2 === 0 ? {} : BAD_TIMES);
+      const chance = world.random.stream('bounds');
+      const bound = (): number =>
+        chance.pick([16_384, 16_384 + chance.below(4096), 16_384 + chance.below(300_000), 1_048_576]);
+      const a = world.node(1, { payloadBytesMax: bound() });
+      const b = world.node(2, { payloadBytesMax: bound() });
+      const ab = await world.open(a, b);
+      const count = 10 + chance.below(20);
+      for (let number = 0; number < count; number++) {
+        ab.send(chance.pick([8, 65_536, 1000 + chance.below(100), chance.below(1_500_000)]));
+        if (chance.once(4)) await world.run(chance.below(3000));
+      }
+      const done = (): boolean => b.accepted[0]?.arrived.length === count;
+      expect(await world.until(done), `seed ${seed}: ${b.accepted[0]?.arrived.length} of ${count}`).toBe(
+        true,
+      );
+      expect([...a.unlinked, ...b.unlinked]).toEqual([]);
+    }
+  });
+
   test('an idle link lives on, and says little', async () => {
     const world = new BusWorld(3);
     const { a, b } = await pair(world);
@@ -205,6 +227,25 @@ describe('in bad times', () => {
       ).toBe(true);
       expect([ab.arrived, ba.arrived]).toEqual([numbers(40), numbers(40)]);
       expect([...a.unlinked, ...b.unlinked]).toEqual([]);
+    }
+  });
+
+  test('a window of datagrams that are all lost is sent again in a few round trips', async () => {
+    for (const payloadBytesMax of [16_384, 65_536, 262_144]) {
+      const world = new BusWorld(3);
+      const [a, b] = [world.node(1, { payloadBytesMax }), world.node(2)];
+      const channels = [];
+      for (const _ of numbers(4)) channels.push(await world.open(a, b));
+      expect(await world.until(() => b.accepted.length === 4)).toBe(true);
+      world.bus.part([2]);
+      for (const channel of channels) for (const _ of numbers(16)) channel.send(65_536);
+      await world.run(2_500_000);
+      // Only the receiver has lost the bus, so the sender is not told that anything is lost.
+      world.bus.heal();
+      const beganUs = world.scheduler.nowUs;
+      expect(await world.until(() => b.accepted.every(({ arrived }) => arrived.length === 16))).toBe(true);
+      // Most of it is the time until the receiver knows.
+      expect(world.scheduler.nowUs - beganUs).toBeLessThan(2_100_000);
     }
   });
 

@@ -4,6 +4,7 @@ import { Machine as MachineSession } from '@ginit/core/machine';
 import { Block } from '@ginit/core/block';
 import { Framebuffer } from '@ginit/core/framebuffer';
 import { FileSystem } from '@ginit/core/file_system';
+import { Report } from '@ginit/core/report';
 import { Input } from '@ginit/core/input';
 import { Terminal } from '@ginit/core/terminal';
 import { Machine } from './machine/machine.ts';
@@ -11,7 +12,7 @@ import { VMM_CONFIG } from './machine/schema.ts';
 
 const manifest = {
   requires: [Timer],
-  mayRequire: [Block, Terminal, Rom, FileSystem, MachineSession, Framebuffer, Input],
+  mayRequire: [Block, Terminal, Rom, FileSystem, MachineSession, Framebuffer, Input, Report],
   mayHost: ['program', 'device'],
   config: VMM_CONFIG,
   loop: 'live',

@@ -157,7 +157,14 @@ export class FakeQemu implements HostWorkplace {
     if (refusesToStart !== undefined) this.exit({ code: 1, signal: undefined });
     else void this.#come(args.includes('-serial'));
     const input = { write: async () => {}, end: async () => {} };
-    return { input, output: this.#output, errors: this.#errors, ended: this.#ended, kill: () => {} };
+    return {
+      input,
+      output: this.#output,
+      errors: this.#errors,
+      ended: this.#ended,
+      cpuUs: async () => 1_230_000,
+      kill: () => {},
+    };
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 /** IDE disks: writes are stable when they are answered, and a reset keeps old requests away. */
 import { expect, test } from 'vitest';
 import { ideDisk, UncertainWrites } from '../src/machine/disks.ts';
+import { RequestCounts } from '../src/devices/request-counts.ts';
 import { IdeImage } from '../src/engine/v86/ide-image.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -37,11 +38,12 @@ test('a write is followed by a SYNC before it is answered', async () => {
 
 test('after a reset nothing old is answered, and new requests wait until it has ended', async () => {
   const { requests, ask, names } = slowDisk();
-  const image = new IdeImage({
+  const disk = {
     sizeBytes: 4096,
-    read: (position, length) => ask(`read ${position}`).then(() => new Uint8Array(length)),
-    write: (position) => ask(`write ${position}`),
-  });
+    read: (position: number, length: number) => ask(`read ${position}`).then(() => new Uint8Array(length)),
+    write: (position: number) => ask(`write ${position}`),
+  };
+  const image = new IdeImage(disk, new RequestCounts());
   const answers: string[] = [];
   image.get(0, 512, () => answers.push('old read'));
   image.set(512, new Uint8Array(512), () => answers.push('old write'));

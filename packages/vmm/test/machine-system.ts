@@ -1,10 +1,17 @@
 /** Systems with one machine in them, in the test's own thread, on the real engine v86. */
 import { type Component, component, Rom, RomModule, RpcError, Timer } from '@ginit/core';
-import { Machine, type MachineAction, type MachineAnswer, type MachineState } from '@ginit/core/machine';
+import {
+  Machine,
+  type MachineAction,
+  type MachineAnswer,
+  type MachineMetrics,
+  type MachineState,
+} from '@ginit/core/machine';
 import { Block, type BlockBackend, serveBlock } from '@ginit/core/block';
 import { FileSystem, serveFileSystem } from '@ginit/core/file_system';
 import { Framebuffer, ServedFramebuffer } from '@ginit/core/framebuffer';
 import { Input, type InputEvent, ServedInput } from '@ginit/core/input';
+import { Report, serveReport } from '@ginit/core/report';
 import { ServedTerminal, Terminal } from '@ginit/core/terminal';
 import { expect } from 'vitest';
 import {
@@ -98,6 +105,8 @@ export class MachineSystem {
   output = '';
   /** The same as bytes. */
   readonly bytes: number[] = [];
+  /** The last report of the machine. */
+  report = '';
   readonly #system: InProcessSystem;
   readonly #machines = new KeptMachines();
   #terminal: ServedTerminal | undefined;
@@ -136,6 +145,10 @@ export class MachineSystem {
     const time = component({ provides: [Timer] }, (env) => {
       if (clock) env.provide(Timer, () => new TimerSession(clock));
     });
+    const reports = component({ provides: [Report] }, (env) => {
+      const submit = (content: Uint8Array): void => void (this.report = new TextDecoder().decode(content));
+      env.provide(Report, (session) => serveReport(session, { submit }));
+    });
     const screen = component({ provides: [Framebuffer, Input] }, (env) => {
       env.provide(Framebuffer, async (session) => {
         this.#screen = await ServedFramebuffer.open(env, session);
@@ -161,10 +174,11 @@ export class MachineSystem {
     ];
     this.#system = startSystem(
       'shared',
-      { files, folder, terminal, control, time, screen, vmm, ...Object.fromEntries(servers) },
+      { files, folder, terminal, control, reports, time, screen, vmm, ...Object.fromEntries(servers) },
       `<start name="files" ram="16M"> <provides> <service name="ROM"/> </provides> </start>
       <start name="terminal"> <provides> <service name="Terminal"/> </provides> </start>
       <start name="control"> <provides> <service name="Machine"/> </provides> </start>
+      <start name="reports"> <provides> <service name="Report"/> </provides> </start>
       ${fileSystem ? '<start name="folder" ram="8M"> <provides> <service name="File_system"/> </provides> <config> <default-policy writeable="yes"/> </config> </start>' : ''}
       ${hasScreen ? '<start name="screen"> <provides> <service name="Framebuffer"/> <service name="Input"/> </provides> </start>' : ''}
       ${clock ? '<start name="time"> <provides> <service name="Timer"/> </provides> </start>' : ''}
@@ -173,6 +187,7 @@ export class MachineSystem {
         <route>
           <service name="Terminal"> <child name="terminal"/> </service>
           <service name="Machine"> <child name="control"/> </service>
+          <service name="Report"> <child name="reports"/> </service>
           ${clock ? '<service name="Timer"> <child name="time"/> </service>' : ''}
           ${fileSystem ? '<service name="File_system"> <child name="folder"/> </service>' : ''}
           ${hasScreen ? '<service name="Framebuffer"> <child name="screen"/> </service> <service name="Input"> <child name="screen"/> </service>' : ''}
@@ -211,8 +226,13 @@ export class MachineSystem {
 
   /** The same, with the whole answer. */
   answer(action: MachineAction, ...words: readonly string[]): Promise<MachineAnswer> {
-    const none = { problem: 'there is no machine', content: undefined };
+    const none = { problem: 'there is no machine', content: undefined, metrics: undefined };
     return this.#machines.all[0]?.ask(action, words) ?? Promise.resolve(none);
+  }
+
+  /** What the machine has done. */
+  async metrics(): Promise<MachineMetrics | undefined> {
+    return this.#machines.all[0]?.metrics();
   }
 
   /** What is shown of the machine. */

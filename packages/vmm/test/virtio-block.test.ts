@@ -2,6 +2,7 @@
 import { RpcError } from '@ginit/core';
 import { describe, expect, test } from 'vitest';
 import { checkRange, type GuestMemory } from '../src/devices/guest-memory.ts';
+import { RequestCounts } from '../src/devices/request-counts.ts';
 import { VirtioBlockDevice } from '../src/devices/virtio/block-device.ts';
 import { PciTransport, transportState } from '../src/devices/virtio/pci-transport.ts';
 import { SplitQueue } from '../src/devices/virtio/split-queue.ts';
@@ -62,7 +63,15 @@ function guest(kind: Transport = 'modern', { features = ~0, isPatient = false } 
       return later(() => {});
     },
   };
-  const seen: { interrupts: number; broken: string; failed: string; requests: string[]; held: string[] } = {
+  const seen: {
+    counts: RequestCounts;
+    interrupts: number;
+    broken: string;
+    failed: string;
+    requests: string[];
+    held: string[];
+  } = {
+    counts: new RequestCounts(),
     interrupts: 0,
     broken: '',
     failed: '',
@@ -76,6 +85,7 @@ function guest(kind: Transport = 'modern', { features = ~0, isPatient = false } 
     memory,
     queue,
     {
+      counts: seen.counts,
       interrupt: () => transport.interrupt(),
       fail: (reason) => transport.fail(reason),
       diskFailed: ({ code }) => (seen.failed = code),

@@ -63,12 +63,13 @@ async function client(child, settings) {
   const object = capabilityFor(Echo, calls.import(0));
   const channel = await node.open(keys[1], STREAM);
   let streamed = () => {};
-  channel.closed((reason) => console.error(`the channel has ended: ${reason}`));
+  let failed = () => {};
+  channel.closed((reason) => failed(new Error(`the channel has ended: ${reason}`)));
   channel.receive(() => streamed());
   const small = new Uint8Array(SMALL_BYTES);
   const large = new Uint8Array(LARGE_BYTES);
   const stream = async (count) => {
-    const all = new Promise((resolve) => (streamed = resolve));
+    const all = new Promise((resolve, reject) => ([streamed, failed] = [resolve, reject]));
     new DataView(large.buffer).setUint32(0, count);
     for (let sent = 0; sent < count; sent++) channel.send(large, []);
     await all;

@@ -8,7 +8,8 @@ import { pinThread } from './pin-thread.mjs';
 
 /**
  * `server(port, settings)` serves for ever, `client(port, settings)` settles with the figures.
- * Settings come as JSON in the first argument of the command line.
+ * Settings come as JSON in the first argument of the command line. If one of them ends before there
+ * are figures, so does the other.
  */
 export async function runPair(moduleUrl, { server, client }) {
   if (isMainThread) return startPair(moduleUrl);
@@ -26,8 +27,9 @@ function startPair(moduleUrl) {
   const { port1, port2 } = new MessageChannel();
   const start = (role, port) =>
     new Worker(fileURLToPath(moduleUrl), { workerData: { role, port, settings }, transferList: [port] });
-  start('server', port1);
-  start('client', port2).on('message', (figures) => {
+  const workers = [start('server', port1), start('client', port2)];
+  for (const worker of workers) worker.once('exit', () => process.exit(1));
+  workers[1].on('message', (figures) => {
     console.log(JSON.stringify(figures));
     process.exit(0);
   });

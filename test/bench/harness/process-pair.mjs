@@ -8,7 +8,8 @@ import { pinThread } from './pin-thread.mjs';
 
 /**
  * `server(settings)` serves until its process is ended, `client(child, settings)` settles with the
- * figures. Settings come as JSON in the first argument of the command line, as for `runPair`.
+ * figures. Settings come as JSON in the first argument of the command line, as for `runPair`. If
+ * the server ends before the client has its figures, so does the client.
  */
 export async function runProcessPair(moduleUrl, { server, client }) {
   const settings = JSON.parse(process.argv[2] ?? '{}');
@@ -18,9 +19,16 @@ export async function runProcessPair(moduleUrl, { server, client }) {
     return server(settings);
   }
   const child = fork(fileURLToPath(moduleUrl), [process.argv[2] ?? '{}'], { serialization: 'advanced' });
+  child.once('exit', (code, signal) => fail(`the server has ended: ${signal ?? code}`));
   pinThread(settings.clientCpu);
   const figures = await client(child, settings);
+  child.removeAllListeners('exit');
   child.kill();
   console.log(JSON.stringify(figures));
   process.exit(0);
+}
+
+function fail(reason) {
+  console.error(reason);
+  process.exit(1);
 }

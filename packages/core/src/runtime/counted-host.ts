@@ -122,6 +122,7 @@ function countedPrograms({
     output: source(of.output),
     errors: source(of.errors),
     ended: counted(of.ended),
+    cpuUs: () => counted(of.cpuUs()),
     kill: (signal) => of.kill(signal),
   });
   const workplace = (of: HostWorkplace): HostWorkplace => ({

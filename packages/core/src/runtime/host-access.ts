@@ -246,6 +246,11 @@ export interface HostProcess {
   readonly errors: HostSource;
   /** Settles when it has ended. */
   readonly ended: Promise<HostProcessEnd>;
+  /**
+   * The time of the CPUs that it has used so far, in microseconds; nothing if the host does not
+   * tell, or it has ended.
+   */
+  cpuUs(): Promise<number | undefined>;
   kill(signal?: 'TERM' | 'KILL' | 'INT' | 'HUP'): void;
 }
 

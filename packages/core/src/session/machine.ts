@@ -53,7 +53,42 @@ export type MachineState = ShapeType<typeof machineState>;
 /** The shape of the words that say more about an action: a file, say, or what is typed. */
 export const machineWords = list(text(LIMITS.machineWordCharacters), LIMITS.machineWords);
 
-const machineWish = record({ number: u53, action: oneOf(MACHINE_ACTIONS), words: machineWords });
+/**
+ * The shape of what a machine has done since its component started. What its engine does not count
+ * is missing.
+ */
+export const machineMetrics = record({
+  /**
+   * Microseconds for which the guest kept a processor busy: the time of the turns of v86, the time
+   * of the CPUs that QEMU has used.
+   */
+  busyUs: optional(u53),
+  /** Instructions of the guest. */
+  instructions: optional(u53),
+  /** How often the monitor had its turn between those of the guest. */
+  exits: optional(u53),
+  /** How many of these because the guest had nothing to do. */
+  idles: optional(u53),
+  /** Requests of disks and drives that have ended, and their bytes. */
+  reads: u53,
+  readBytes: u53,
+  writes: u53,
+  writtenBytes: u53,
+  flushes: u53,
+  /** New pictures of its screen; only those count that somebody has looked at. */
+  frames: u53,
+});
+/** What a machine has done. */
+export type MachineMetrics = ShapeType<typeof machineMetrics>;
+
+/** What can be wanted beside that: no person does, but whoever shows a machine. */
+const METRICS = 'metrics';
+
+const machineWish = record({
+  number: u53,
+  action: oneOf([...MACHINE_ACTIONS, METRICS]),
+  words: machineWords,
+});
 /** Something that somebody wants; the number is for the answer. */
 export type MachineWish = ShapeType<typeof machineWish>;
 
@@ -62,6 +97,7 @@ const machineAnswer = record({
   problem: optional(text(MACHINE_TEXT_CHARACTERS)),
   /** What was asked for: a picture of the screen, say. */
   content: optional(bytes(LIMITS.machineContentBytes)),
+  metrics: optional(machineMetrics),
 });
 /** What became of a wish. */
 export type MachineAnswer = ShapeType<typeof machineAnswer>;

@@ -2,11 +2,22 @@
 import { Condition } from '../async/index.ts';
 import type { Implementation } from '../interface/interface.ts';
 import { LIMITS } from '../limits.ts';
-import type { Machine, MachineAction, MachineAnswer, MachineState, MachineWish } from '../session/machine.ts';
+import type {
+  Machine,
+  MachineAction,
+  MachineAnswer,
+  MachineMetrics,
+  MachineState,
+  MachineWish,
+} from '../session/machine.ts';
 import type { RootRequest } from '../session/parent.ts';
 
-const GONE: MachineAnswer = { problem: 'the machine is gone', content: undefined };
-const TOO_MUCH: MachineAnswer = { problem: 'too much is wanted of it already', content: undefined };
+const GONE: MachineAnswer = { problem: 'the machine is gone', content: undefined, metrics: undefined };
+const TOO_MUCH: MachineAnswer = {
+  problem: 'too much is wanted of it already',
+  content: undefined,
+  metrics: undefined,
+};
 const NOT_STARTED: MachineState = { state: 'off', about: 'it is not there yet' };
 
 /** A machine of a component. */
@@ -16,6 +27,8 @@ export interface KeptMachine {
   readonly state: MachineState;
   /** Wants something of it; settles with what became of that. */
   ask(action: MachineAction, words: readonly string[]): Promise<MachineAnswer>;
+  /** What it has done; nothing if it does not say. */
+  metrics(): Promise<MachineMetrics | undefined>;
 }
 
 /** The machines of a system. */
@@ -46,6 +59,8 @@ class ServedMachine implements KeptMachine {
   /** Those who wait for an answer. */
   readonly #waiting = new Map<number, (answer: MachineAnswer) => void>();
   readonly #wished = new Condition();
+  /** Those who ask at the same time get the same: a machine that does not answer is asked once. */
+  #measured: Promise<MachineMetrics | undefined> | undefined;
 
   constructor(label: string, closed: () => void) {
     this.label = label;
@@ -69,6 +84,17 @@ class ServedMachine implements KeptMachine {
   }
 
   ask(action: MachineAction, words: readonly string[]): Promise<MachineAnswer> {
+    return this.#wish(action, words);
+  }
+
+  metrics(): Promise<MachineMetrics | undefined> {
+    this.#measured ??= this.#wish('metrics', [])
+      .then(({ metrics }) => metrics)
+      .finally(() => (this.#measured = undefined));
+    return this.#measured;
+  }
+
+  #wish(action: MachineWish['action'], words: readonly string[]): Promise<MachineAnswer> {
     if (this.#isGone) return Promise.resolve(GONE);
     if (this.#waiting.size >= LIMITS.machineWishes) return Promise.resolve(TOO_MUCH);
     const number = ++this.#lastNumber;

@@ -2,7 +2,7 @@
 import { integer, list, oneOf, optional, record, text } from '@ginit/core';
 import { configContent } from '@ginit/core/config';
 import { type NodeStanding, ROOT_LABEL, type Supervisor } from '@ginit/core/supervisor';
-import { CHILD_ACTIONS, prependLabel, splitLabel } from '@ginit/core/system';
+import { CHILD_ACTIONS, prependLabel } from '@ginit/core/system';
 import { planTree, type Planner } from '../plan/index.ts';
 import {
   CONTROL_LIMITS,
@@ -21,11 +21,11 @@ import { consoleRequests } from './console-requests.ts';
 import { machineRequests } from './machine-requests.ts';
 import { freeOfErrors } from './live-config.ts';
 import type { LogKeeper, LogPiece } from './log-keeper.ts';
+import { reportRequests } from './report-requests.ts';
 
 const labelShape = text(CONTROL_LIMITS.labelCharacters);
 const actArguments = record({ action: oneOf(CHILD_ACTIONS), label: labelShape });
 const logArguments = record({ label: labelShape, follow: optional(oneOf(['yes'])) });
-const reportArguments = record({ label: labelShape });
 const planArguments = record({ file: text(CONTROL_LIMITS.pathCharacters) });
 const waitArguments = record({
   labels: list(labelShape, CONTROL_LIMITS.labels),
@@ -55,6 +55,7 @@ export function controlRequests({ supervisor, logs, check, nodes }: ControlParts
   return {
     ...consoleRequests(supervisor),
     ...machineRequests(supervisor),
+    ...reportRequests(supervisor),
     tree,
     nodes: () => {
       if (!nodes) throw new ControlError('REFUSED', 'this system is no head of a cluster (--bus)');
@@ -75,20 +76,6 @@ export function controlRequests({ supervisor, logs, check, nodes }: ControlParts
       for (const piece of logs.recent(found)) await call.send(piece);
       await following?.run();
       return { label: found };
-    },
-    report: (args) => {
-      const { label: wanted } = reportArguments(args, 'with');
-      const labels = supervisor.reports.map(({ label }) => label);
-      const exact = meantBy(wanted, labels);
-      // Without a report of that name, all reports of the component that is called so.
-      const of = meantBy(wanted, [...new Set(labels.map((label) => splitLabel(label).prefix))]);
-      const found = supervisor.reports.filter(
-        ({ label }) => label === exact || (exact === undefined && splitLabel(label).prefix === of),
-      );
-      if (found.length === 0) throw new ControlError('NOT_FOUND', noReport(wanted, labels));
-      return {
-        reports: found.map(({ label, content }) => ({ label, content: new TextDecoder().decode(content) })),
-      };
     },
     plan: async (args) => {
       const { file } = planArguments(args, 'with');
@@ -115,11 +102,6 @@ export function controlRequests({ supervisor, logs, check, nodes }: ControlParts
       }
     },
   };
-}
-
-function noReport(wanted: string, labels: readonly string[]): string {
-  const known = labels.length === 0 ? 'none was routed to ginit' : `there are ${labels.join(', ')}`;
-  return `there is no report "${wanted}" (${known})`;
 }
 
 const labelsOf = ({ components }: SystemTree): string[] => components.map((node) => node.label);

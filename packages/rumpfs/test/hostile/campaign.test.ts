@@ -25,6 +25,7 @@ const VISITS = 40;
 const PATIENCE_MS = 60_000;
 const MISSING: Record<VictimType, string | undefined> = {
   ext2: missingTools,
+  ext4: missingTools,
   msdos: missingFatTools,
   cd9660: missingZisofs,
   ffs: missingMakefs,
@@ -59,7 +60,7 @@ async function findingsAfterRepair(image: Uint8Array, type: string): Promise<str
 }
 
 describe('hostile images', () => {
-  for (const type of ['ext2', 'msdos', 'cd9660', 'ffs'] as const) {
+  for (const type of ['ext2', 'ext4', 'msdos', 'cd9660', 'ffs'] as const) {
     const campaign = campaignOf('hostile', type, USUAL_COUNT);
     test.skipIf(MISSING[type] !== undefined || campaign === undefined)(
       `${type}: every use ends ${MISSING[type] ?? ''}`,

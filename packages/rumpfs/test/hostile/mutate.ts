@@ -29,6 +29,8 @@ export function mutate(victim: Victim, into: Uint8Array, seed: number): void {
   for (let left = 1 + upTo(random() < 0.7 ? 3 : 12); left > 0; left -= 1) {
     const at = Math.min(place(), into.length - 4);
     const aligned = at & ~3;
+    // Journals of ext are in big endian, discs in both.
+    const little = random() < 0.75;
     switch (upTo(7)) {
       case 0:
         view.setUint8(at, view.getUint8(at) ^ (1 << upTo(8)));

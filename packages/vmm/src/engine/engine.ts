@@ -6,6 +6,7 @@ import type { FramebufferMode, Rectangle } from '@ginit/core/framebuffer';
 import type { InputEvent } from '@ginit/core/input';
 import type { MachineDrive } from '@ginit/core/machine';
 import type { GuestMemory } from '../devices/guest-memory.ts';
+import type { RequestTotals } from '../devices/request-counts.ts';
 import type { Picture } from '../devices/vga/picture.ts';
 import type { RegisterBlock } from '../devices/virtio/pci-transport.ts';
 import type { BootImage } from '../linux/boot-image.ts';
@@ -108,6 +109,17 @@ export interface EngineEvents {
   failed(reason: string): void;
 }
 
+/**
+ * What a machine has done since its engine was started: the requests are those of the engine's own
+ * disks and drives. See `MachineMetrics` of the Machine session.
+ */
+export interface EngineMetrics extends RequestTotals {
+  readonly busyUs: number | undefined;
+  readonly instructions: number | undefined;
+  readonly exits: number | undefined;
+  readonly idles: number | undefined;
+}
+
 /** A machine, whichever engine runs it. */
 export interface Engine {
   readonly name: EngineName;
@@ -148,6 +160,8 @@ export interface Engine {
    * do that: then the machine has to be paused.
    */
   holdSerial(is: boolean): boolean;
+  /** Nothing if it does not answer any more. */
+  metrics(): Promise<EngineMetrics | undefined>;
   /** Ends the machine. Settles when it asks nothing of its disks any more. */
   close(): Promise<void>;
 }

@@ -4,7 +4,7 @@
  */
 import type { Env, RpcError } from '@ginit/core';
 import type { TransportState } from '../devices/virtio/pci-transport.ts';
-import type { Engine, EngineEvents, Firmware } from '../engine/engine.ts';
+import type { Engine, EngineEvents, EngineMetrics, Firmware } from '../engine/engine.ts';
 import type { OpenDisk } from './disks.ts';
 import type { Drives } from './media.ts';
 import type { OpenShare, ShareEvents } from './shared-folders.ts';
@@ -57,6 +57,8 @@ export interface Assembly {
    * are not as many of them.
    */
   restoreDevices(states: readonly TransportState[]): void;
+  /** What it has done, with its own devices; nothing if it does not answer any more. */
+  metrics(): Promise<EngineMetrics | undefined>;
   /** Whether one more may be put together while this one stands still: there is memory for both. */
   readonly standsBeside: boolean;
   /**

@@ -1,12 +1,19 @@
 /** How people act on a machine: a Machine session that is routed to ginit. */
 import { type Env, type Session } from '@ginit/core';
-import { Machine, type MachineAction, type MachineAnswer, type MachineState } from '@ginit/core/machine';
+import {
+  Machine,
+  type MachineAction,
+  type MachineAnswer,
+  type MachineMetrics,
+  type MachineState,
+} from '@ginit/core/machine';
 
 /** Does what is wanted. */
-export type Obey = (
-  action: MachineAction,
-  words: readonly string[],
-) => MachineAnswer | Promise<MachineAnswer>;
+export interface Obedient {
+  act(action: MachineAction, words: readonly string[]): Promise<MachineAnswer>;
+  /** What the machine has done. */
+  metrics(): Promise<MachineMetrics | undefined>;
+}
 
 /** A machine as it is shown. */
 export class MachineControl {
@@ -32,16 +39,31 @@ export class MachineControl {
     await this.#session.tell(state).catch(this.#lost);
   }
 
-  /** Does what is wanted, one thing after the other, until the session ends. */
-  async obey(act: Obey): Promise<void> {
+  /**
+   * Does what is wanted, one thing after the other, until the session ends. Whoever only looks at
+   * the machine does not wait for that.
+   */
+  async obey(machine: Obedient): Promise<void> {
+    let done: Promise<unknown> = Promise.resolve();
     try {
       for (;;) {
         const wish = await this.#session.wish();
         if (!wish) return;
-        await this.#session.answer(wish.number, await act(wish.action, wish.words));
+        const { number, action, words } = wish;
+        if (action === 'metrics') void this.#answer(number, metricsAnswer(machine.metrics()));
+        else done = done.then(() => this.#answer(number, machine.act(action, words)));
       }
     } catch (error) {
       this.#lost(error);
     }
   }
+
+  async #answer(number: number, answer: Promise<MachineAnswer>): Promise<void> {
+    const found = await answer;
+    await this.#session.answer(number, found).catch(this.#lost);
+  }
+}
+
+async function metricsAnswer(metrics: Promise<MachineMetrics | undefined>): Promise<MachineAnswer> {
+  return { problem: undefined, content: undefined, metrics: await metrics };
 }

@@ -2,6 +2,7 @@
 import type { ExportedSession } from '@ginit/block/nbd';
 import { type Env, RpcError } from '@ginit/core';
 import { BlockClient } from '@ginit/core/block';
+import type { RequestCounts } from '../devices/request-counts.ts';
 import { VirtioBlockDevice } from '../devices/virtio/block-device.ts';
 import { PciTransport } from '../devices/virtio/pci-transport.ts';
 import { SplitQueue } from '../devices/virtio/split-queue.ts';
@@ -169,8 +170,9 @@ export function ideDisk({ disk, writes }: IdeParts, failed: (error: RpcError) =>
   };
 }
 
-/** What a virtio disk tells of itself. */
+/** What a virtio disk tells of itself, and where its requests are counted. */
 export interface VirtioDiskEvents {
+  readonly counts: RequestCounts;
   readonly broken: (reason: string) => void;
   readonly failed: (error: RpcError) => void;
 }
@@ -187,6 +189,7 @@ export function addVirtioDisk(
     engine.memory,
     queue,
     {
+      counts: events.counts,
       interrupt: () => transport.interrupt(),
       fail: (reason) => transport.fail(reason),
       diskFailed: events.failed,

@@ -32,6 +32,7 @@ export class MachineDisplay {
   /** What has changed in the picture and is not shown. */
   #change: Rectangle | undefined;
   #isOver = false;
+  #frames = 0;
 
   private constructor(
     env: DisplayEnv,
@@ -74,6 +75,11 @@ export class MachineDisplay {
     this.#display = display;
   }
 
+  /** Pictures that differed from the one before. */
+  get frames(): number {
+    return this.#frames;
+  }
+
   /** From now on nothing is shown any more. */
   end(): void {
     this.#isOver = true;
@@ -113,6 +119,7 @@ export class MachineDisplay {
   /** Brings the picture up to date, and keeps what has changed for the session. */
   #update(): Display | undefined {
     const change = this.#display?.update();
+    if (change) this.#frames++;
     if (change) this.#change = this.#change ? union(this.#change, change) : change;
     return this.#display;
   }

@@ -81,8 +81,9 @@ async function build(
   const [all, media] = [drives.all, drives.counted];
   const machine = { env, program, setup, files, disks, shares, drives: all, media, screen };
   const starts = startQemu(machine, events);
+  const engine = await failing(config, program, starts);
   return {
-    engine: await failing(config, program, starts),
+    engine,
     about: `${accelerator} (${why}), ${processors} processor${processors === 1 ? '' : 's'}, ${inMebibytes(memoryBytes)} MiB`,
     processors: `${processors} (${accelerator})`,
     memoryBytes,
@@ -93,6 +94,7 @@ async function build(
     restoreDevices: (states) => {
       if (states.length > 0) throw new StateError('it has other devices');
     },
+    metrics: () => engine.metrics(),
     standsBeside: false,
     again: () => build(parts, files, memoryBytes, { accelerator, why }),
   };

@@ -112,6 +112,22 @@ export const VMM_CONFIG = element('config', 'One virtual machine', {
       max: 1,
       attributes: { label: attribute.label('Label of the Machine session', { fallback: 'machine' }) },
     }),
+    element('report', 'A report of how the machine is and what it has done, at a Report session', {
+      max: 1,
+      attributes: {
+        label: attribute.label('Label of the Report session', { fallback: 'machine' }),
+        interval_ms: attribute.integer('How often, beside when the machine is paused or goes on', {
+          min: 100,
+          max: 3_600_000,
+          fallback: 2000,
+        }),
+        buffer: attribute.bytes('Bytes of the largest report, out of the RAM quota', {
+          fallback: 4096,
+          min: 1024,
+          max: 65_536,
+        }),
+      },
+    }),
     element('display', 'A screen with keyboard and mouse, at a Framebuffer and an Input session', {
       max: 1,
       attributes: {
@@ -181,6 +197,11 @@ export type ImageConfig = VmmConfig['$children']['image'][number];
 export type DisplayConfig = NonNullable<VmmConfig['$children']['display']>;
 /** A `<shared>`. */
 export type SharedConfig = VmmConfig['$children']['shared'][number];
+/** A `<report>`. */
+export type ReportConfig = Pick<
+  NonNullable<VmmConfig['$children']['report']>,
+  'label' | 'interval_ms' | 'buffer'
+>;
 /** A `<control>`. */
 export type ControlConfig = NonNullable<VmmConfig['$children']['control']>;
 /** A `<cdrom>` or a `<floppy>`. */

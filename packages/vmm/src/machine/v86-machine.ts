@@ -1,4 +1,5 @@
 /** The machine of the engine v86: its kernel is unpacked here, and its virtio disks are ours. */
+import { RequestCounts } from '../devices/request-counts.ts';
 import { screenBytes } from '../engine/v86/screen.ts';
 import { startV86 } from '../engine/v86/v86-engine.ts';
 import { type BootImage, bootImage } from '../linux/boot-image.ts';
@@ -13,6 +14,7 @@ import { multibootImage } from '../linux/multiboot.ts';
 import { StateError } from '../state/state-stream.ts';
 import { type Assembly, type AssemblyParts, commandLineOf } from './assembly.ts';
 import { addVirtioDisk, ideDisk } from './disks.ts';
+import { added } from './metrics.ts';
 import { freeForGuest, inMebibytes, reserveGuestMemory } from './memory.ts';
 import { addShare } from './shared-folders.ts';
 import { unxz } from './unxz.ts';
@@ -33,8 +35,9 @@ async function build(
   const ideDisks = ofModel('ide').map((disk) => ideDisk(disk, events.diskFailed(disk)));
   const { display: screen } = parts.config.$children;
   const engine = await startV86({ memoryBytes, ideDisks, media: drives.counted, firmware, screen }, events);
+  const counts = new RequestCounts();
   const virtioDisks = ofModel('virtio').map((disk) =>
-    addVirtioDisk(engine, disk, { broken: events.broken(disk), failed: events.diskFailed(disk) }),
+    addVirtioDisk(engine, disk, { counts, broken: events.broken(disk), failed: events.diskFailed(disk) }),
   );
   const shares = parts.shares.map((share) => addShare(engine, share, events.ofShare(share)));
   const transports = [...virtioDisks, ...shares];
@@ -51,6 +54,10 @@ async function build(
     restoreDevices: (states) => {
       if (states.length !== transports.length) throw new StateError('it has other devices');
       for (const [index, state] of states.entries()) transports[index]?.restore(state);
+    },
+    metrics: async () => {
+      const metrics = await engine.metrics();
+      return metrics && added(metrics, counts);
     },
     standsBeside: true,
     again: () => build(parts, image, memoryBytes),

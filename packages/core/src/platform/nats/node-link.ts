@@ -3,7 +3,7 @@
  * whole, once, and bounded. It takes and gives sealed datagrams; the handshake that made its keys,
  * and the bus, are its owner's business. docs/cluster.md describes the protocol.
  */
-import { PeerGone } from '../../errors.ts';
+import { assert, PeerGone } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { Arrivals } from './arrivals.ts';
 import type { BusClock } from './bus-clock.ts';
@@ -77,6 +77,7 @@ export class NodeLink {
   #ended = false;
 
   constructor(parts: LinkParts) {
+    assert(parts.datagramBytes >= LIMITS.busDatagramBytesMin, 'no datagram is too short for a record');
     this.#parts = parts;
     const nowUs = parts.clock.nowUs();
     this.#lease = new Lease(parts.leaseUs, nowUs);
@@ -286,7 +287,10 @@ export class NodeLink {
     const writer = this.#writer;
     writer.begin(this.#acknowledgement());
     this.#channels.fill(writer);
-    if (writer.empty || this.#ended) return;
+    if (this.#ended) return;
+    // Whoever has work has written some of it; otherwise the link would go round here for ever.
+    assert(!writer.empty || !this.#channels.hasWork, 'a datagram has room for every record');
+    if (writer.empty) return;
     const datagram = this.#parts.keys.outgoing.close(DatagramKind.data, this.#sent.next, writer.body);
     this.#sent.add(datagram, nowUs);
     this.#parts.transmit(datagram);

@@ -2,6 +2,11 @@
  * The data datagrams of one direction that the peer has not acknowledged: which of them to send
  * again, and whether more may go. The bound of what is under way follows the peer's window, and is
  * halved when a datagram was lost for longer than answers take, as TCP does it.
+ *
+ * After a silence only the oldest datagram goes again. If what ends the silence is an
+ * acknowledgement of datagrams that were sent again and of no others, whatever was sent before the
+ * silence is lost, and goes again within the bound; otherwise the peer was only late (the idea is
+ * that of F-RTO, RFC 5682). Without that a lost window takes a round trip for each datagram.
  */
 import { Fifo } from '../../fifo.ts';
 import { LIMITS } from '../../limits.ts';
@@ -21,6 +26,8 @@ interface Sent {
   lastUs: number;
   sent: number;
   overtaken: number;
+  /** It counts in what was sent again and has not arrived. */
+  again: boolean;
   /** The peer has it, though not all before it. */
   arrived: boolean;
 }
@@ -40,8 +47,17 @@ export class SentDatagrams {
   #meanUs = 0;
   #deviationUs = 0;
   #backOff = 1;
-  /** Those that others have overtaken, to be sent again. */
-  #overtaken: Sent[] = [];
+  /** Those that others have overtaken, to be sent again at once. */
+  readonly #overtaken: Sent[] = [];
+  /** Those that were lost before a silence, to be sent again by and by, the oldest first. */
+  readonly #lost = new Set<Sent>();
+  /** Bytes of those that were sent again and have not arrived. */
+  #againBytes = 0;
+  /** Since when nothing has come, if the oldest was sent again for that. */
+  #silenceUs: number | undefined;
+  /** Whether the present acknowledgement covers some that were sent once, or again. */
+  #arrivedOnce = false;
+  #arrivedAgain = false;
 
   /** `windowBytes`: the peer's window. */
   constructor(windowBytes: number) {
@@ -68,7 +84,16 @@ export class SentDatagrams {
   add(bytes: Uint8Array, nowUs: number): void {
     const number = this.#next++;
     this.#bytes += bytes.byteLength;
-    this.#sent.push({ number, bytes, firstUs: nowUs, lastUs: nowUs, sent: 1, overtaken: 0, arrived: false });
+    this.#sent.push({
+      number,
+      bytes,
+      firstUs: nowUs,
+      lastUs: nowUs,
+      sent: 1,
+      overtaken: 0,
+      again: false,
+      arrived: false,
+    });
   }
 
   /**
@@ -83,6 +108,8 @@ export class SentDatagrams {
   ): AcknowledgementOutcome | undefined {
     if (next > this.#next) return undefined;
     this.#windowBytes = windowBytes;
+    this.#arrivedOnce = false;
+    this.#arrivedAgain = false;
     let provenUs: number | undefined;
     for (let { first } = this.#sent; first && first.number < next; { first } = this.#sent) {
       this.#sent.shift();
@@ -91,6 +118,7 @@ export class SentDatagrams {
     }
     const highest = this.#markArrived(next, bits, nowUs);
     if (highest !== undefined) provenUs = Math.max(provenUs ?? 0, highest.firstUs);
+    this.#endSilence();
     return { provenUs };
   }
 
@@ -98,28 +126,39 @@ export class SentDatagrams {
   due(nowUs: number): Uint8Array[] {
     const due: Uint8Array[] = [];
     const oldest = this.#oldest;
-    // After a silence only the oldest goes: its acknowledgement says what else is missing.
-    if (oldest && nowUs >= oldest.lastUs + this.#timeoutUs) {
+    if (oldest && !this.#lost.has(oldest) && nowUs >= oldest.lastUs + this.#timeoutUs) {
+      this.#silenceUs ??= nowUs;
       due.push(this.#again(oldest, nowUs));
       this.#backOff = Math.min(this.#backOff * 2, TIMEOUT_US_MAX / TIMEOUT_US_MIN);
       this.#ownWindowBytes = Math.max(LIMITS.busDatagramBytesMin, Math.floor(this.#ownWindowBytes / 2));
     }
-    for (const sent of this.#overtaken) if (!sent.arrived) due.push(this.#again(sent, nowUs));
-    this.#overtaken = [];
+    for (const sent of this.#overtaken.splice(0)) {
+      if (!sent.arrived) due.push(this.#again(sent, nowUs));
+    }
+    for (const sent of this.#lost) {
+      if (!this.#mayRepeat) break;
+      due.push(this.#again(sent, nowUs));
+    }
     return due;
   }
 
   /** The bus is there again: what was sent before may be lost, so all of it goes again. */
   all(nowUs: number): Uint8Array[] {
     this.#backOff = 1;
+    this.#silenceUs = undefined;
     return [...this.#waiting()].map((sent) => this.#again(sent, nowUs));
   }
 
   /** When `due` should be asked next; `undefined` while nothing is under way. */
   get dueUs(): number | undefined {
-    if (this.#overtaken.length > 0) return 0;
+    if (this.#overtaken.length > 0 || (this.#lost.size > 0 && this.#mayRepeat)) return 0;
     const oldest = this.#oldest;
     return oldest && oldest.lastUs + this.#timeoutUs;
+  }
+
+  /** One may always go again. */
+  get #mayRepeat(): boolean {
+    return this.#againBytes < this.#ownWindowBytes;
   }
 
   /** The first one is always one that has not arrived. */
@@ -137,9 +176,12 @@ export class SentDatagrams {
   }
 
   #again(sent: Sent, nowUs: number): Uint8Array {
+    if (!sent.again) this.#againBytes += sent.bytes.byteLength;
+    sent.again = true;
     sent.lastUs = nowUs;
     sent.sent++;
     sent.overtaken = 0;
+    this.#lost.delete(sent);
     return sent.bytes;
   }
 
@@ -147,10 +189,33 @@ export class SentDatagrams {
     if (sent.arrived) return;
     sent.arrived = true;
     this.#bytes -= sent.bytes.byteLength;
+    this.#lost.delete(sent);
+    this.#noLongerAgain(sent);
     this.#backOff = 1;
     this.#ownWindowBytes = Math.min(LIMITS.busWindowBytes, this.#ownWindowBytes + sent.bytes.byteLength);
     // Of one that was sent twice nobody knows which of the two has arrived.
     if (sent.sent === 1) this.#measure(nowUs - sent.firstUs);
+    this.#arrivedOnce ||= sent.sent === 1;
+    this.#arrivedAgain ||= sent.sent > 1;
+  }
+
+  #noLongerAgain(sent: Sent): void {
+    if (!sent.again) return;
+    sent.again = false;
+    this.#againBytes -= sent.bytes.byteLength;
+  }
+
+  /** If a silence has ended, it is known now what was lost before it. */
+  #endSilence(): void {
+    const silenceUs = this.#silenceUs;
+    if (silenceUs === undefined || (!this.#arrivedOnce && !this.#arrivedAgain)) return;
+    this.#silenceUs = undefined;
+    if (this.#arrivedOnce) return;
+    for (const sent of this.#waiting()) {
+      if (sent.lastUs >= silenceUs) continue;
+      this.#noLongerAgain(sent);
+      this.#lost.add(sent);
+    }
   }
 
   /** Marks what the bits say. Those before the highest of them were overtaken. */

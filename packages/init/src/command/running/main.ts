@@ -11,12 +11,16 @@ import {
   type SystemTree,
   systemTree,
 } from '../control/index.ts';
+import { machinesAnswer } from '../machine-requests.ts';
 import type { Output } from '../output.ts';
 import { attachConsole, ownTerminal } from './console.ts';
 import { dotOf, mermaidOf } from './graph.ts';
 import { EJECT, parseRunning, RUNNING_HELP, type RunningCommand, type RunningOptions } from './options.ts';
 import { planBetween, planRunning } from './plan.ts';
-import { activities, psLines, tableLines, topLines } from './tables.ts';
+import { interruption } from './interruption.ts';
+import { machineLines } from './machine-tables.ts';
+import { psLines } from './tables.ts';
+import { top } from './top.ts';
 
 const USAGE_EXIT_CODE = 2;
 const FAILED_EXIT_CODE = 1;
@@ -26,9 +30,6 @@ const WORDS = 4096;
 
 const incompleteAnswer = record({
   incomplete: list(record({ label: text(WORDS), reason: text(WORDS) }), 65_536),
-});
-const machinesAnswer = record({
-  machines: list(record({ label: text(WORDS), state: text(WORDS), about: text(WORDS) }), 65_536),
 });
 const pictureAnswer = record({ content: text(2 ** 24) });
 const logPiece = record({ label: text(WORDS), text: text(2 ** 24) });
@@ -131,10 +132,7 @@ async function machineCommand(
     return show(json, output, await client.ask('machine', { action, label, words }), () => undefined);
   }
   return show(json, output, machinesAnswer(await client.ask('machines'), 'machines'), ({ machines }) =>
-    tableLines([
-      ['MACHINE', 'STATE', 'ABOUT'],
-      ...machines.map((one) => [one.label, one.state, visibleText(one.about)]),
-    ]).join('\n'),
+    machineLines(machines).join('\n'),
   );
 }
 
@@ -169,50 +167,6 @@ async function show<T>(
   const shown = json ? JSON.stringify(answer) : textOf(answer);
   if (shown !== undefined) await output.text(shown);
   return 0;
-}
-
-/** Settles when Ctrl-C asks for the end; a second one ends the program. */
-function interruption(): AbortSignal {
-  const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort());
-  process.once('SIGTERM', () => stop.abort());
-  return stop.signal;
-}
-
-const CLEAR = '\u001b[H\u001b[J';
-
-async function top(
-  { json, intervalMs, count }: RunningOptions,
-  client: ControlClient,
-  output: Output,
-): Promise<number> {
-  const stop = interruption();
-  const onTerminal = !json && process.stdout.isTTY === true;
-  let before: SystemTree | undefined = await treeFrom(client);
-  for (let left = count ?? Number.POSITIVE_INFINITY; left > 0 && !stop.aborted && !output.loss; left--) {
-    await pause(intervalMs, stop);
-    const now = await treeFrom(client);
-    const rows = activities(before, now);
-    before = now;
-    if (json) await output.text(JSON.stringify(rows));
-    else {
-      const lines = topLines(rows);
-      const { rows: height = lines.length + 1 } = process.stdout;
-      const shownLines = onTerminal ? lines.slice(0, height - 1) : [...lines, ''];
-      await output.text(`${onTerminal ? CLEAR : ''}${shownLines.join('\n')}`);
-    }
-  }
-  return 0;
-}
-
-function pause(ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    stop.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }
 
 async function log(

@@ -3,7 +3,7 @@ import type { ShapeType } from '@ginit/core';
 import { formatBytes } from '@ginit/core/config';
 import { visibleText } from '@ginit/core/system';
 import { nodesAnswer } from '../control/index.ts';
-import { tableLines } from './tables.ts';
+import { tableLines } from './table-lines.ts';
 
 export { nodesAnswer } from '../control/index.ts';
 

@@ -69,7 +69,8 @@ ${COMMON}`,
 
 On a terminal one table is drawn again and again, the busiest component first; elsewhere one table follows the other.
 CPU is the time of the component's own thread (threads of V8 that collect garbage or compile are not part of it);
-columns that the host cannot tell are left out.
+columns that the host cannot tell are left out. Below stands what components report, as far as their Report sessions are
+routed to ginit: attributes, and by how much each whole number has changed per second.
 
   --interval TIME between two tables (default 2s)
   --count N       end after so many tables
@@ -131,7 +132,7 @@ command goes on showing output until the terminal is closed or Ctrl-C ends it.
   --system NAME     the system, if several run (the name of its config, or that given to it by --system)`,
   vm: `ginit vm: the virtual machines of a running system
 
-  ginit vm list [OPTIONS]           how each is
+  ginit vm list [OPTIONS]           how each is, and what it has done
   ginit vm pause LABEL              its processor stands still
   ginit vm resume LABEL             it goes on; requests of disks that failed are tried again
   ginit vm reset LABEL              it starts anew, as by its reset button; what is not synchronised is lost

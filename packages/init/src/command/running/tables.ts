@@ -2,20 +2,13 @@
 import { formatBytes } from '@ginit/core/config';
 import { visibleText } from '@ginit/core/system';
 import type { SystemTree, TreeNode } from '../control/tree.ts';
-
-/** Lines of a table whose columns are as wide as their cells; the last one is ragged. */
-export function tableLines(rows: readonly (readonly string[])[]): string[] {
-  const columns = Math.max(0, ...rows.map((row) => row.length));
-  const widths = Array.from({ length: columns }, (_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-}
+import {
+  type MachineActivity,
+  machineActivity,
+  MACHINE_COLUMNS,
+  type MachineLook,
+} from './machine-tables.ts';
+import { tableLines } from './table-lines.ts';
 
 function stateText({ state, exitCode }: TreeNode): string {
   return state === 'exited' && exitCode !== undefined ? `exited ${exitCode}` : state;
@@ -69,13 +62,15 @@ export interface Activity {
   readonly ram: TreeNode['ram'];
   readonly caps: TreeNode['caps'];
   readonly heapUsed: number | undefined;
+  /** Of the virtual machine in it, if there is one that says what it does. */
+  readonly machine: MachineActivity | undefined;
 }
 
 /**
  * What the live components have done since `before`, the busiest first. A component that is not in
  * `before`, or was another instance then, is measured from its start.
  */
-export function activities(before: SystemTree | undefined, now: SystemTree): Activity[] {
+export function activities(before: MachineLook | undefined, now: MachineLook): Activity[] {
   const earlier = new Map(before?.components.map((node) => [node.label, node]));
   const seconds = before ? Math.max(1, now.atUs - before.atUs) / 1_000_000 : undefined;
   const live = now.components.filter(({ ram }) => ram !== undefined);
@@ -100,6 +95,7 @@ export function activities(before: SystemTree | undefined, now: SystemTree): Act
       ram: node.ram,
       caps: node.caps,
       heapUsed: node.heapUsed,
+      machine: machineActivity(node.label, same && before, now, seconds),
     };
   });
   return rows.toSorted(
@@ -152,6 +148,11 @@ const COLUMNS: readonly Column[] = [
     cell: ({ heapUsed }) => (heapUsed === undefined ? '-' : `${(heapUsed / MIB).toFixed(1)}M`),
     known: ({ heapUsed }) => heapUsed !== undefined,
   },
+  ...MACHINE_COLUMNS.map(({ heading, value }) => ({
+    heading,
+    cell: ({ machine }: Activity) => rate(machine && value(machine)),
+    known: ({ machine }: Activity) => machine !== undefined && value(machine) !== undefined,
+  })),
 ];
 
 /** The lines of `ginit top`. Columns of which nothing is known are left out. */

@@ -22,6 +22,7 @@ import {
   sliceSegments,
   totalLength,
 } from '../guest-memory.ts';
+import type { RequestCounts } from '../request-counts.ts';
 import { FEATURE, type VirtioDevice } from './device.ts';
 import type { DescriptorChain, SplitQueue } from './split-queue.ts';
 
@@ -33,6 +34,7 @@ export type BlockDisk = Pick<
 
 /** What the device tells its surroundings. */
 export interface BlockDeviceHost {
+  readonly counts: RequestCounts;
   /** A request has been given back, and the driver wants to know. */
   interrupt(): void;
   /** The guest has told us something impossible. */
@@ -245,6 +247,7 @@ export class VirtioBlockDevice implements VirtioDevice {
         return 0;
       case REQUEST.flush:
         await this.#disk.sync();
+        this.#host.counts.flushed();
         return 0;
       case REQUEST.identity:
         if (!isToGuest) throw new Ended(STATUS.failed);
@@ -266,6 +269,7 @@ export class VirtioBlockDevice implements VirtioDevice {
         scatter(this.#memory, this.#part(data, at, blocks), payload);
       }),
     );
+    this.#host.counts.read(totalLength(data));
     return totalLength(data);
   }
 
@@ -281,6 +285,7 @@ export class VirtioBlockDevice implements VirtioDevice {
       }),
     );
     if (!flushes) await this.#disk.sync();
+    this.#host.counts.written(totalLength(data));
   }
 
   async #discard({ data }: BlockRequest): Promise<void> {

@@ -9,7 +9,7 @@ import { Condition, type Deferred, quietDeferred } from '@ginit/core/async';
 import type { MachineDrive } from '@ginit/core/machine';
 import { StateError, type StateSink, type StateSource } from '../../state/state-stream.ts';
 import type { FramebufferMode } from '@ginit/core/framebuffer';
-import { type Engine, type EngineEvents, type Medium, MediumRefused } from '../engine.ts';
+import { type Engine, type EngineEvents, type EngineMetrics, type Medium, MediumRefused } from '../engine.ts';
 import type { MessageServer } from '../../devices/message-server.ts';
 import { QemuDisplay } from './display/qemu-display.ts';
 import { MediumDevice } from './medium-device.ts';
@@ -23,6 +23,7 @@ import {
   sharePort,
   TRANSLATIONS_MEBIBYTES,
 } from './qemu-arguments.ts';
+import { metricsOf } from './qemu-metrics.ts';
 import { type QemuEnv, QemuError, QemuRun, type QemuRunParts } from './qemu-run.ts';
 import { RfbError } from './display/rfb-client.ts';
 import { SharePort, type SharePortEvents } from './share-port.ts';
@@ -295,6 +296,11 @@ class QemuEngine implements Engine {
     this.#serialIsHeld = is;
     if (!is) this.#serialGoesOn.wakeAll();
     return true;
+  }
+
+  async metrics(): Promise<EngineMetrics | undefined> {
+    const qemu = this.#qemu;
+    return qemu && metricsOf(qemu.control, () => qemu.cpuUs());
   }
 
   async close(): Promise<void> {

@@ -165,6 +165,11 @@ export class QemuRun {
     await this.#serial?.write(bytes);
   }
 
+  /** The time of the CPUs that QEMU has used. */
+  cpuUs(): Promise<number | undefined> {
+    return this.#program.cpuUs();
+  }
+
   /** Ends QEMU. Settles when it is gone, and none of its requests is under way. */
   close(): Promise<void> {
     this.#closed ??= this.#close();

@@ -4,6 +4,7 @@
  * in vain, and says that its disk does not answer.
  */
 import { assert } from '@ginit/core';
+import type { RequestCounts } from '../../devices/request-counts.ts';
 import type { Medium } from '../engine.ts';
 
 /** An image. v86 asks for its properties by these names. */
@@ -13,6 +14,7 @@ export class IdeImage {
   readonly byteLength: number;
   onload?: (event: object) => void;
   readonly #disk: Medium;
+  readonly #counts: RequestCounts;
   /** Grows with every reset of the guest. */
   #generation = 0;
   readonly #open = new Set<Promise<unknown>>();
@@ -20,8 +22,9 @@ export class IdeImage {
   #before: Promise<unknown> | undefined;
 
   /** The image may be larger than what it has: zeros come behind that. */
-  constructor(disk: Medium, byteLength = disk.sizeBytes) {
+  constructor(disk: Medium, counts: RequestCounts, byteLength = disk.sizeBytes) {
     this.#disk = disk;
+    this.#counts = counts;
     this.byteLength = byteLength;
   }
 
@@ -44,7 +47,13 @@ export class IdeImage {
   }
 
   get(position: number, length: number, done: (bytes: Uint8Array) => void): void {
-    this.#request(() => this.#read(position, length), done);
+    this.#request(
+      () => this.#read(position, length),
+      (bytes) => {
+        this.#counts.read(length);
+        done(bytes);
+      },
+    );
   }
 
   set(position: number, bytes: Uint8Array, done: () => void): void {
@@ -54,7 +63,13 @@ export class IdeImage {
     const write = disk.write.bind(disk);
     // v86 uses its memory again before the answer has come.
     const own = bytes.slice();
-    this.#request(() => write(position, own), done);
+    this.#request(
+      () => write(position, own),
+      () => {
+        this.#counts.written(own.byteLength);
+        done();
+      },
+    );
   }
 
   get_state(): readonly never[] {

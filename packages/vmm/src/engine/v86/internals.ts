@@ -157,6 +157,7 @@ export interface V86Cpu {
   readonly protected_mode: Int32Array;
   readonly flags: Int32Array;
   readonly in_hlt: Uint8Array;
+  readonly instruction_counter: Uint32Array;
   readonly is_32: Int32Array;
   readonly stack_size_32: Int32Array;
   readonly segment_is_null: Uint8Array;
@@ -184,6 +185,8 @@ export interface V86Loop {
   readonly cpu: V86Cpu;
   /** Goes on with `yield_callback(tick)` after `ms`. */
   yield(ms: number, tick: number): void;
+  /** The next turn of the processor, unless `tick` is that of a wait that was given up. */
+  yield_callback(tick: number): void;
   save_state(): ArrayBuffer;
   restore_state(state: ArrayBuffer): void;
   /** The class has the clock of the emulator, in milliseconds. */
@@ -247,7 +250,13 @@ const NUMBERS = [
     'virtual_height',
   ].map((name) => `devices.vga.${name}`),
 ];
-const LOOP_FUNCTIONS = ['yield', 'save_state', 'restore_state', 'constructor.microtick'] as const;
+const LOOP_FUNCTIONS = [
+  'yield',
+  'yield_callback',
+  'save_state',
+  'restore_state',
+  'constructor.microtick',
+] as const;
 const OBJECTS = [
   'mem8',
   'memory_size',
@@ -270,6 +279,7 @@ const OBJECTS = [
   'protected_mode',
   'flags',
   'in_hlt',
+  'instruction_counter',
   'is_32',
   'stack_size_32',
   'segment_is_null',

@@ -11,6 +11,7 @@ import { FONT, FONT_LINES } from '../../devices/vga/font.ts';
 import { GLYPH_BYTES } from '../../devices/vga/text-mode.ts';
 import { setUpTextMode } from '../../devices/vga/text-setup.ts';
 import { checkRange, type GuestMemory } from '../../devices/guest-memory.ts';
+import { RequestCounts } from '../../devices/request-counts.ts';
 import type { RegisterBlock } from '../../devices/virtio/pci-transport.ts';
 import type { BootImage } from '../../linux/boot-image.ts';
 import { integer, list, record, ShapeError } from '@ginit/core';
@@ -20,6 +21,7 @@ import type {
   Display,
   EmbeddedEngine,
   EngineEvents,
+  EngineMetrics,
   InterruptLine,
   MachineParts,
   Medium,
@@ -32,6 +34,7 @@ import { IdleWaits } from './idle.ts';
 import { V86Input } from './input.ts';
 import { innerParts, V86_VERSION, type V86Loop } from './internals.ts';
 import { restoreV86, saveV86 } from './saved-state.ts';
+import { TurnCounts } from './turn-counts.ts';
 import { V86Screen, VGA_MEMORY_BYTES_MIN, vgaMemoryBytes } from './screen.ts';
 
 /** The least and the most memory of a machine. */
@@ -98,7 +101,8 @@ const PROTECTED = 1;
 
 /** Makes a machine, whose processor does not run yet. */
 export async function startV86(parts: MachineParts, events: EngineEvents): Promise<EmbeddedEngine> {
-  const images = parts.ideDisks.map((disk) => new IdeImage(disk));
+  const counts = new RequestCounts();
+  const images = parts.ideDisks.map((disk) => new IdeImage(disk, counts));
   const [first, second] = images;
   const { cdrom, floppy } = parts.media;
   const { bios, vgaBios } = parts.firmware ?? {};
@@ -115,18 +119,27 @@ export async function startV86(parts: MachineParts, events: EngineEvents): Promi
     net_device: {},
     ...(first ? { hda: first } : {}),
     ...(second ? { hdb: second } : {}),
-    ...(cdrom ? { cdrom: imageFor('cdrom', cdrom) } : {}),
+    ...(cdrom ? { cdrom: imageFor('cdrom', cdrom, counts) } : {}),
     ...(bios ? { bios: { buffer: bios.slice().buffer } } : {}),
     ...(vgaBios ? { vga_bios: { buffer: vgaBios.slice().buffer } } : {}),
   });
   await new Promise<void>((resolve) => emulator.add_listener('emulator-ready', () => resolve()));
-  const engine = new V86Engine(emulator, images, parts.screen, events);
+  const engine = new V86Engine(emulator, { images, counts, screen: parts.screen }, events);
   if (floppy) await engine.changeMedium('floppy', floppy);
   return engine;
 }
 
-function imageFor(drive: MachineDrive, medium: Medium): IdeImage {
-  return new IdeImage(medium, drive === 'floppy' ? floppyBytes(medium.sizeBytes) : medium.sizeBytes);
+function imageFor(drive: MachineDrive, medium: Medium, counts: RequestCounts): IdeImage {
+  const sizeBytes = drive === 'floppy' ? floppyBytes(medium.sizeBytes) : medium.sizeBytes;
+  return new IdeImage(medium, counts, sizeBytes);
+}
+
+/** What an emulator was made with. */
+interface EmulatorParts {
+  readonly images: readonly IdeImage[];
+  /** The requests of all images. */
+  readonly counts: RequestCounts;
+  readonly screen: FramebufferMode | undefined;
 }
 
 class V86Engine implements EmbeddedEngine {
@@ -139,18 +152,20 @@ class V86Engine implements EmbeddedEngine {
   readonly #waits = new IdleWaits();
   readonly #power: PowerRegisters;
   readonly #windows: ConfigWindows;
+  readonly #counts: RequestCounts;
+  readonly #turns: TurnCounts;
   #devices = 0;
 
-  constructor(
-    emulator: V86,
-    images: readonly IdeImage[],
-    screen: FramebufferMode | undefined,
-    events: EngineEvents,
-  ) {
+  constructor(emulator: V86, { images, counts, screen }: EmulatorParts, events: EngineEvents) {
     this.#emulator = emulator;
+    this.#counts = counts;
     const loop = innerParts(emulator);
     const { cpu } = loop;
     this.#loop = loop;
+    this.#turns = new TurnCounts({
+      nowMs: () => loop.constructor.microtick(),
+      instructions: () => cpu.instruction_counter[0] ?? 0,
+    });
     this.display = screen && this.#makeDisplay(screen);
     const sizeBytes = cpu.memory_size[0] ?? 0;
     this.memory = {
@@ -167,8 +182,15 @@ class V86Engine implements EmbeddedEngine {
     cpu.set_jit_config(JIT_THRESHOLD.index, JIT_THRESHOLD.value);
     const wait = loop.yield.bind(loop);
     loop.yield = (ms, tick) => {
+      const next = this.#waits.next(ms);
+      this.#turns.end(next > 0);
       events.turn();
-      wait(this.#waits.next(ms), tick);
+      wait(next, tick);
+    };
+    const goOn = loop.yield_callback.bind(loop);
+    loop.yield_callback = (tick) => {
+      this.#turns.begin();
+      goOn(tick);
     };
     emulator.add_listener('serial0-output-byte', (byte) => {
       this.#waits.stir();
@@ -187,7 +209,9 @@ class V86Engine implements EmbeddedEngine {
     this.#windows = new ConfigWindows(cpu);
     const reboot = cpu.reboot_internal.bind(cpu);
     cpu.reboot_internal = () => {
+      this.#turns.take();
       reboot();
+      this.#turns.wasSet();
       // Without a BIOS there is nothing to go on with. v86 counts instructions from zero again, so
       // a guest that went on at once, and reset itself again and again, would never give up its
       // turn.
@@ -287,6 +311,8 @@ class V86Engine implements EmbeddedEngine {
 
   async restore(from: StateSource): Promise<void> {
     const beside = await restoreV86(this.#loop, from);
+    // The state has a counter of its own.
+    this.#turns.wasSet();
     try {
       const { serialInput, power } = besideState(beside, 'state');
       this.#power.restore(power);
@@ -299,7 +325,7 @@ class V86Engine implements EmbeddedEngine {
 
   async changeMedium(drive: MachineDrive, medium: Medium | undefined): Promise<void> {
     const { cdrom, fdc } = this.#loop.cpu.devices;
-    const image = medium && imageFor(drive, medium);
+    const image = medium && imageFor(drive, medium, this.#counts);
     this.#waits.stir();
     switch (drive) {
       case 'cdrom':
@@ -334,6 +360,11 @@ class V86Engine implements EmbeddedEngine {
 
   holdSerial(): boolean {
     return false;
+  }
+
+  async metrics(): Promise<EngineMetrics> {
+    const { busyUs, instructions, exits, idles } = this.#turns;
+    return { busyUs, instructions, exits, idles, ...this.#counts };
   }
 
   async close(): Promise<void> {

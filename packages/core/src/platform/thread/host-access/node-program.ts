@@ -59,6 +59,7 @@ export class Warden {
   readonly #path: string;
   readonly #warden: ChildProcess;
   readonly #line: Duplex;
+  #asksForUse: ((us: number | undefined) => void)[] = [];
 
   /** `words` are the program's file and arguments; none for a private directory. */
   constructor(path: string, words: readonly string[], things: OpenThings) {
@@ -77,7 +78,7 @@ export class Warden {
     assert(line instanceof Duplex, 'the fourth of them is a pair of sockets');
     this.#warden = warden;
     this.#line = line;
-    const said = wardenWords(warden, line);
+    const said = wardenWords(warden, line, (us) => this.#used(us));
     const unlessFailed = <Value>(failure: Value | Error): Value => {
       if (failure instanceof Error) throw hostError(failure, path, WHAT);
       return failure;
@@ -106,6 +107,7 @@ export class Warden {
 
   /** Leaves it, so that it ends whatever it has started. */
   leave(): void {
+    this.#used(undefined);
     this.#line.destroy();
     for (const stream of [this.#warden.stdin, this.#warden.stdout, this.#warden.stderr]) stream?.destroy();
   }
@@ -118,7 +120,25 @@ export class Warden {
     const input: HostSink = new NodeSink(stdin, name, pins);
     const output: HostSource = new NodeSource(stdout, name);
     const errors: HostSource = new NodeSource(stderr, name);
-    return { input, output, errors, ended: this.ended, kill: (signal = 'TERM') => this.say(signal) };
+    return {
+      input,
+      output,
+      errors,
+      ended: this.ended,
+      cpuUs: () => this.#cpuUs(),
+      kill: (signal = 'TERM') => this.say(signal),
+    };
+  }
+
+  /** Whoever asks while somebody waits for the answer gets the same. */
+  async #cpuUs(): Promise<number | undefined> {
+    if (!this.#line.writable) return undefined;
+    if (this.#asksForUse.length === 0) this.say('use');
+    return new Promise((resolve) => this.#asksForUse.push(resolve));
+  }
+
+  #used(us: number | undefined): void {
+    for (const resolve of this.#asksForUse.splice(0)) resolve(us);
   }
 }
 
@@ -129,7 +149,11 @@ interface WardenWords {
 }
 
 /** Takes the messages of the warden. */
-function wardenWords(warden: ChildProcess, line: Duplex): WardenWords {
+function wardenWords(
+  warden: ChildProcess,
+  line: Duplex,
+  used: (us: number | undefined) => void,
+): WardenWords {
   let tellDirectory: (directory: string | Error) => void = () => {};
   let tellStarted: (failure: Error | undefined) => void = () => {};
   let tellEnded: (end: HostProcessEnd) => void = () => {};
@@ -146,6 +170,7 @@ function wardenWords(warden: ChildProcess, line: Duplex): WardenWords {
     if (word === 'started') tellStarted(undefined);
     if (word === 'failed') failed(Object.assign(new Error('not started'), { code: value }));
     if (word === 'ended') tellEnded(endOf(value));
+    if (word === 'used') used(value === '' ? undefined : Number(value));
   };
   let rest = '';
   line.setEncoding('utf8').on('data', (text: string) => {
@@ -157,6 +182,7 @@ function wardenWords(warden: ChildProcess, line: Duplex): WardenWords {
   const gone = (): void => {
     failed(new Error('the warden has ended'));
     tellEnded({ code: undefined, signal: 'SIGKILL' });
+    used(undefined);
   };
   warden.on('error', failed).on('close', gone);
   return { directory, started, ended };

@@ -3,14 +3,15 @@
  * by a moment: when its line to the driver's thread is gone, however that thread ended, it kills
  * the program and everything that the program has started in its process group. Its arguments are
  * the program's file and arguments. Over the line (descriptor 3) it says `started`, `failed CODE`,
- * and `ended CODE` or `ended SIGNAL`, and hears names of signals.
+ * and `ended CODE` or `ended SIGNAL`, and hears names of signals. Asked `use`, it says `used
+ * MICROSECONDS`, the time of the CPUs that the program has used, or `used` if nobody knows.
  *
  * Without arguments it makes a private directory and says `directory PATH`. It then waits for the
  * word `run` with the file and arguments as JSON, and runs the program in that directory. It goes
  * on when the program has ended, and removes the directory when its line is gone.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { devNull } from 'node:os';
 import { makePrivateDirectory, removePrivateDirectory } from './private-directory.ts';
@@ -25,6 +26,10 @@ const ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8' };
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGKILL', 'SIGINT', 'SIGHUP'];
 /** The time that a killed program has to be gone before its directory is removed. */
 const GONE_MS = 5000;
+/** The unit of times in /proc/PID/stat; Linux has the same on all machines. */
+const TICK_US = 10_000;
+/** Which of its fields, behind the name, are the times in the program and in the kernel. */
+const TIME_FIELDS = [11, 12];
 
 // Whoever ends all processes of ginit in order may reach this one, too; without it, nobody would
 // end the program.
@@ -95,7 +100,26 @@ function signal(name: NodeJS.Signals): void {
   }
 }
 
+/** The time that the program has used; its number is its own until we hear of its end. */
+function usedUs(): number | undefined {
+  if (program?.pid === undefined || program.exitCode !== null || program.signalCode !== null)
+    return undefined;
+  try {
+    const stat = readFileSync(`/proc/${program.pid}/stat`, 'utf8');
+    // The name is in parentheses, and may have some itself.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const ticks = TIME_FIELDS.reduce((sum, field) => sum + Number(fields[field]), 0);
+    return Number.isSafeInteger(ticks) ? ticks * TICK_US : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function hear(text: string): void {
+  if (text === 'use') {
+    line.write(`used ${usedUs() ?? ''}\n`);
+    return;
+  }
   if (text.startsWith('run ') && program === undefined) {
     const words: unknown = JSON.parse(text.slice('run '.length));
     if (Array.isArray(words)) start(String(words[0]), words.slice(1).map(String));
