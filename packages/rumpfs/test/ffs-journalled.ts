@@ -23,11 +23,7 @@ const WORLD = { nowMs: 1_700_000_000_000, random: (into: Uint8Array): void => vo
 export async function plainFfs(form: JournalledForm, sizeBytes: number): Promise<Uint8Array> {
   const image = new Uint8Array(sizeBytes);
   const { version, order, blockBytes } = form;
-  await makeFfs(
-    new MemoryHypercalls(image).bio,
-    { version, order, blockBytes, bytesPerInode: 8192 },
-    WORLD,
-  );
+  await makeFfs(new MemoryHypercalls(image).bio, { version, order, blockBytes, bytesPerInode: 8192 }, WORLD);
   return image;
 }
 

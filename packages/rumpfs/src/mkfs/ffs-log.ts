@@ -95,7 +95,12 @@ function pointerBlocksFor({ bsize, version }: FfsGeometry, blocks: number): numb
 }
 
 /** The fields of the superblock that lead to the log: 64 bits at each place. */
-export function logFields({ location, at, lengthBytes, blockBytes }: FfsLog): readonly (readonly [number, number])[] {
+export function logFields({
+  location,
+  at,
+  lengthBytes,
+  blockBytes,
+}: FfsLog): readonly (readonly [number, number])[] {
   return [
     [872, at / blockBytes],
     [880, lengthBytes / blockBytes],

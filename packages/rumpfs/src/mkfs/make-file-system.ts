@@ -65,11 +65,7 @@ export async function makeFileSystem(
       refuse(type, { inodeBytes, sectorBytes });
       const version = type === 'ufs1' ? 1 : 2;
       const sizes = { blockBytes, fragmentBytes, bytesPerInode };
-      return makeFfs(
-        device,
-        { label, version, order: byteOrder, ...sizes, journal, journalBytes },
-        world,
-      );
+      return makeFfs(device, { label, version, order: byteOrder, ...sizes, journal, journalBytes }, world);
     }
   }
 }

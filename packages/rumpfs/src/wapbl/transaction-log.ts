@@ -172,7 +172,10 @@ export class TransactionLog implements MetadataLog {
     const lengthBytes = records.reduce((sum, bytes) => sum + bytes.length, 0);
     const entry = { serial: this.#serial + 1, at: this.#head, lengthBytes, units: this.#unitsOf(blocks) };
     if (lengthBytes > TransactionLog.transactionBytes(this.#form))
-      throw new FsError('InputOutput', `wapbl: a transaction of ${lengthBytes} bytes does not fit into the log`);
+      throw new FsError(
+        'InputOutput',
+        `wapbl: a transaction of ${lengthBytes} bytes does not fit into the log`,
+      );
     // A header of a transaction that failed would commit what is written in its place now.
     if (this.#doubtful) await this.#commitHeader(this.#head, this.#entries[0]);
     await this.#write(records);

@@ -24,13 +24,13 @@ export function mutate(victim: Victim, into: Uint8Array, seed: number): void {
     return range.from + upTo(range.length);
   };
   into.set(victim.image);
-  const little = victim.bigEndian !== true;
   const view = new DataView(into.buffer, into.byteOffset, into.length);
   for (let left = 1 + upTo(random() < 0.7 ? 3 : 12); left > 0; left -= 1) {
     const at = Math.min(place(), into.length - 4);
     const aligned = at & ~3;
     // Journals of ext are in big endian, discs in both.
-    const little = random() < 0.75;
+    const usual = random() < 0.75;
+    const little = victim.bigEndian === true ? !usual : usual;
     switch (upTo(7)) {
       case 0:
         view.setUint8(at, view.getUint8(at) ^ (1 << upTo(8)));

@@ -128,7 +128,18 @@ const ALLOWED: Readonly<Record<Command, readonly OptionName[]>> = {
   cp: ['recursive', 'r', 'owner'],
   mkdir: ['parents'],
   rm: ['recursive', 'r'],
-  mkfs: ['label', 'block', 'inode-ratio', 'inode-size', 'sector', 'fragment', 'byte-order', 'journal', 'journal-size', 'force'],
+  mkfs: [
+    'label',
+    'block',
+    'inode-ratio',
+    'inode-size',
+    'sector',
+    'fragment',
+    'byte-order',
+    'journal',
+    'journal-size',
+    'force',
+  ],
 };
 const FOR_ALL: readonly OptionName[] = ['format', 'backing', 'type', 'zone', 'json'];
 
