@@ -1,4 +1,4 @@
-/** The log of WAPBL in use: how much goes into a transaction, and what an operation may take of it. */
+/** The log in use: how much goes into a transaction, and what an operation may take of it. */
 import type { BufferCache } from '../buffer/buffer-cache.ts';
 import { ChangeGate } from '../buffer/change-gate.ts';
 import type { Hypercalls } from '../hypercall/hypercalls.ts';
@@ -40,7 +40,9 @@ export interface JournallingParts {
   readonly groups: Groups;
 }
 
-/** The log for a mount that writes; undefined, with a line for the console, where it cannot be used. */
+/**
+ * The log for a mount that writes; undefined, with a line for the console, where it cannot be used.
+ */
 export function openLog(
   parts: JournallingParts,
   { log: found, unnamed }: Pick<Recovered, 'log' | 'unnamed'>,

@@ -11,7 +11,10 @@ import type { Superblock } from './superblock.ts';
 /** A log that can be used. */
 export interface FoundLog {
   readonly form: LogForm;
-  /** What is in it: nothing, or a list of inodes without names. Undefined for one that has no header yet. */
+  /**
+   * What is in it: nothing, or a list of inodes without names. Undefined for one that has no header
+   * yet.
+   */
   readonly rest: LogRest | undefined;
 }
 

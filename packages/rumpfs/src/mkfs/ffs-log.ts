@@ -4,7 +4,6 @@
  * pointer blocks, then the log, side by side. Here it is large enough for the longest operations,
  * too. It has no headers yet: whoever uses it first makes them.
  */
-import type { FfsGeometry } from './ffs-geometry.ts';
 import { refusal } from './ffs-refusal.ts';
 
 /** The places where a log can be. */
@@ -23,6 +22,19 @@ const BYTES_MAX = 64 * MIB;
 /** The blocks of a log in which every operation fits. */
 const BLOCKS_USUAL = 192;
 const DIRECT = 12;
+
+/** The file system around a log: see `FfsGeometry`. */
+interface Surroundings {
+  readonly version: 1 | 2;
+  readonly bsize: number;
+  readonly fsize: number;
+  readonly frag: number;
+  readonly size: number;
+  readonly groups: number;
+  readonly fpg: number;
+  readonly dataAt: number;
+  readonly summaryBytes: number;
+}
 
 /** A log in a new file system. */
 export interface FfsLog {
@@ -61,7 +73,7 @@ export function logBytesFor(
 
 /** Where the log is. Throws `InvalidArgument` where there is no room for it. */
 export function placeLog(
-  geometry: FfsGeometry,
+  geometry: Surroundings,
   location: JournalLocation,
   logBytes: number,
   deviceBytes: number,
@@ -87,7 +99,7 @@ export function placeLog(
   return { location, at, lengthBytes: logBytes, blockBytes, fragments: { from, count }, pointerBlocks };
 }
 
-function pointerBlocksFor({ bsize, version }: FfsGeometry, blocks: number): number {
+function pointerBlocksFor({ bsize, version }: Surroundings, blocks: number): number {
   const perBlock = bsize / (version === 1 ? 4 : 8);
   if (blocks <= DIRECT) return 0;
   if (blocks <= DIRECT + perBlock) return 1;
@@ -122,7 +134,7 @@ export interface LogInode {
 }
 
 /** The inode of the log, with what its pointer blocks have. */
-export function logInode({ bsize, fsize, frag, version }: FfsGeometry, log: FfsLog): LogInode {
+export function logInode({ bsize, fsize, frag, version }: Surroundings, log: FfsLog): LogInode {
   const perBlock = bsize / (version === 1 ? 4 : 8);
   const { from, count } = log.fragments;
   const data = Array.from(

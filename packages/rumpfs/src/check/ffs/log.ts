@@ -27,8 +27,8 @@ export interface CheckedLog {
 }
 
 /**
- * Reads the log; undefined where none is in use, or it has nothing. Rejects with `Corrupt` for a log
- * that makes no sense, or `InputOutput`.
+ * Reads the log; undefined where none is in use, or it has nothing. Rejects with `Corrupt` for a
+ * log that makes no sense, or `InputOutput`.
  */
 export async function readLog(bio: BlockIo, geometry: FfsGeometry): Promise<CheckedLog | undefined> {
   const { log } = geometry;
