@@ -87,8 +87,8 @@ export async function truncateFile(
 }
 
 /**
- * A full device is no reason for a file to stay long; then it ends with a hole, and this resolves to
- * false.
+ * A full device is no reason for a file to stay long; then it ends with a hole, and this resolves
+ * to false.
  */
 export async function tolerateFull(action: () => Promise<void>): Promise<boolean> {
   try {
