@@ -78,7 +78,8 @@ test.skipIf(lacksDebian !== undefined)(
       for (let round = 0; round < ROUNDS; round++) {
         const victim = VICTIMS[round % VICTIMS.length] ?? 'ginit';
         const what = `round ${round}: ${victim}`;
-        for (const name of ['disk', 'states']) copyFileSync(place.path(`${name}.kept`), place.path(`${name}.img`));
+        for (const name of ['disk', 'states'])
+          copyFileSync(place.path(`${name}.kept`), place.path(`${name}.img`));
         synced += await killed(place, victim, random() * KILL_MS, what);
       }
       // Else nothing would have been looked at.

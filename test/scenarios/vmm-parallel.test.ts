@@ -59,7 +59,8 @@ async function speeds(place: Workplace, names: readonly string[]): Promise<numbe
     const after = await Promise.all(names.map((name) => doneBy(place, name)));
     const enough = after.every(({ cpuUs }, index) => cpuUs - (before[index]?.cpuUs ?? 0) >= MEASURED_US);
     for (const [index, { instructions, cpuUs }] of after.entries())
-      measured[index] = (instructions - (before[index]?.instructions ?? 0)) / (cpuUs - (before[index]?.cpuUs ?? 0));
+      measured[index] =
+        (instructions - (before[index]?.instructions ?? 0)) / (cpuUs - (before[index]?.cpuUs ?? 0));
     return enough;
   };
   await expect.poll(measure, { timeout: BOOT_MS, interval: 500 }).toBe(true);

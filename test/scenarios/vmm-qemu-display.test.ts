@@ -151,12 +151,19 @@ describe.skipIf(lacksQemu !== undefined)(
           place.write('floppy.img', disk);
           const system = await started(
             place,
-            systemWith([], '<floppy label="floppy" writeable="yes"/> <serial/>', fileDisk('floppy'), BLOCK_ROUTE),
+            systemWith(
+              [],
+              '<floppy label="floppy" writeable="yes"/> <serial/>',
+              fileDisk('floppy'),
+              BLOCK_ROUTE,
+            ),
           );
           const person = new SerialPerson(place.path('serial.sock'));
           await person.until(/^[WF]/);
           expect(person.seen).toBe('W');
-          expect(readFileSync(place.path('floppy.img')).subarray(512, 1024)).toEqual(Buffer.from(bootSector()));
+          expect(readFileSync(place.path('floppy.img')).subarray(512, 1024)).toEqual(
+            Buffer.from(bootSector()),
+          );
           system.child.kill('SIGTERM');
           expect((await system.finished).code).toBe(0);
           expect(await system.leftOver()).toEqual([]);

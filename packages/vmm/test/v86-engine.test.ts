@@ -50,7 +50,8 @@ test('without a BIOS, the keyboard is switched on', async () => {
   const program = new Program().readKeyboard().writeSerial();
   const { engine, lastByte } = await engineOf(program, [], { width: 720, height: 480 });
   const last = lastByte();
-  for (const chord of chordsOfText('p')) for (const event of eventsOfChord(chord)) engine.display?.input(event);
+  for (const chord of chordsOfText('p'))
+    for (const event of eventsOfChord(chord)) engine.display?.input(event);
   expect(await last).toBe(0x19);
 });
 

@@ -4,8 +4,8 @@ import { copyInto } from '@ginit/core/packet-stream';
 /** The largest ROM module that is made of somebody's file: initrds of guests have some 40 MiB. */
 export const ROM_BYTES_MAX = 64 * 1024 * 1024;
 /**
- * Larger modules are in memory that other processes have, too, where the host can do that: a message
- * has no room for them.
+ * Larger modules are in memory that other processes have, too, where the host can do that: a
+ * message has no room for them.
  */
 const IN_A_MESSAGE_BYTES = 4 * 1024 * 1024;
 
