@@ -1,5 +1,5 @@
-// Stresses the real runtime: pnpm stress [--seconds N] [--seed S] [--components C] [--kill]
-// [--plan]. See test/stress.
+// Stresses the real runtime: pnpm stress [--seconds N] [--seed S] [--components C] [--nodes N]
+// [--kill] [--plan]. See test/stress.
 import { parseArgs } from 'node:util';
 import { setUp } from './setup.mjs';
 
@@ -11,6 +11,8 @@ const HELP = `stress: lets a random system of components live and die, and looks
   --seed S         what happens: the same seed gives the same plan (default: a new one, which is printed)
   --components C   how many components, from 8 to 200 (default 24)
   --hostile N      how many hostile components besides, from 0 to 50 (default 2)
+  --nodes N        how many nodes of a cluster besides the head, from 0 to 8 (default 0): most components run there,
+                   over a nats-server of its own, and nodes and server are killed and come again
   --kill           then start the system again and kill ginit itself: nothing may outlive it
   --log FILE       add all that the system writes to a file
   --plan           print the plan, run nothing
@@ -26,6 +28,7 @@ const BOUNDS = {
   seed: [0, 2 ** 32 - 1, undefined],
   components: [8, 200, 24],
   hostile: [0, 50, 2],
+  nodes: [0, 8, 0],
 };
 
 function usage(text) {
@@ -42,6 +45,7 @@ function readArguments() {
         seed: { type: 'string' },
         components: { type: 'string' },
         hostile: { type: 'string' },
+        nodes: { type: 'string' },
         kill: { type: 'boolean' },
         log: { type: 'string' },
         plan: { type: 'boolean' },
@@ -70,12 +74,16 @@ const values = readArguments();
 if (values.help) {
   console.log(HELP);
 } else {
-  const [seconds, seed, components, hostile] = ['seconds', 'seed', 'components', 'hostile'].map((name) =>
-    numberOf(values, name),
-  );
+  const [seconds, seed, components, hostile, machines] = [
+    'seconds',
+    'seed',
+    'components',
+    'hostile',
+    'nodes',
+  ].map((name) => numberOf(values, name));
   if (!values['as-built']) await setUp();
   const { describePlan, makePlan } = await import('../test/stress/plan/plan.mjs');
-  const plan = makePlan({ seed, components, hostile });
+  const plan = makePlan({ seed, components, hostile, machines });
   if (values.plan) {
     for (const line of describePlan(plan)) console.log(line);
   } else {

@@ -5,6 +5,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Machines } from './cluster/machines.mjs';
+import { Trouble } from './cluster/trouble.mjs';
 import { configOf } from './plan/config.mjs';
 import { hostileOf, initsOf, labelsOf } from './plan/tree.mjs';
 import { leftOver, sharedMemoryFiles, total } from './watch/processes.mjs';
@@ -27,6 +29,10 @@ const SNAPSHOT_DELAY_MS = 3000;
 const LEFT_OVER_MS = 2000;
 const KILL_AFTER_MS = 1500;
 const FAILURES_SHOWN = 20;
+/** At the end of the time everybody is there, and works. */
+const TROUBLED_SHARE = 0.9;
+/** Ends of components that are planned. */
+const PLANNED = /dies as planned|as asked for/;
 /** Libuv starts the four threads of its pool when they are first needed. */
 const POOL_THREADS = 4;
 
@@ -52,9 +58,33 @@ function compareSnapshots(before, after, components, fail) {
   }
 }
 
+/** What a node writes that only a fault writes. */
+const NODE_FAULT = /assertion failed|broke the (channel )?protocol|Error: /;
+
+/** The machines of a tree that has some, started. */
+async function startMachines({ machines: names }, directory, log, fail) {
+  if (!names) return undefined;
+  const machines = await Machines.prepare(names, directory, log, (line, name) => {
+    if (NODE_FAULT.test(line) && !PLANNED.test(line)) fail(`node "${name}": ${line}`);
+  });
+  await machines.start();
+  return machines;
+}
+
+/** Ends machines in order: nothing of what they ran may be left. */
+async function stopMachines(machines, fail) {
+  for (const machine of machines.list) {
+    const code = await machine.stop();
+    if (code !== 0) fail(`the node "${machine.name}" ended with ${code}`);
+    const left = machine.processes;
+    if (left.length > 0) fail(`${left.length} processes of the node "${machine.name}" are left`);
+  }
+}
+
 /** Runs the system for its time; `fail` takes what goes wrong. */
-async function stress(config, { tree, seconds, log }, fail) {
-  const system = new System(config, log);
+async function stress(config, { tree, seconds, log, machines }, fail) {
+  const system = new System(config, log, machines?.headArgs);
+  const trouble = machines && new Trouble(machines, tree.seed, fail);
   const samples = new Samples();
   const failures = system.output.failures;
   const progress = new Progress(seconds);
@@ -71,8 +101,11 @@ async function stress(config, { tree, seconds, log }, fail) {
     if (!(await system.phase('running', START_TIMEOUT_MS))) return fail('the stress does not begin', system);
     running = true;
     progress.begin();
+    trouble?.begin();
+    const troubled = wait(seconds * 1000 * TROUBLED_SHARE).then(() => trouble?.stop());
     await system.phase('resting', seconds * 1000 + END_TIMEOUT_MS);
     running = false;
+    await troubled;
     if (!(await system.phase('quiet', END_TIMEOUT_MS)))
       return fail('the system does not come to rest', system);
     compareSnapshots(before, await snapshot(system), labelsOf(tree).length, fail);
@@ -85,10 +118,11 @@ async function stress(config, { tree, seconds, log }, fail) {
   } finally {
     clearInterval(timer);
     progress.end();
+    await trouble?.stop();
     system.killAll();
     for (const failure of failures) fail(failure);
   }
-  return { totals: system.output.totals, growth: samples.judge() };
+  return { totals: { ...system.output.totals, ...trouble?.counts }, growth: samples.judge() };
 }
 
 function ended(system) {
@@ -100,8 +134,8 @@ function ended(system) {
 }
 
 /** Starts the system once more, and kills ginit in the middle: nothing may stay. */
-async function killGinit(config, fail) {
-  const system = new System(config);
+async function killGinit(config, machines, fail) {
+  const system = new System(config, undefined, machines?.headArgs);
   try {
     if (!(await system.phase('running', START_TIMEOUT_MS))) return fail('the system does not start', system);
     await wait(KILL_AFTER_MS);
@@ -145,15 +179,19 @@ export async function runStress(plan, { seconds, kill, log }) {
   };
   const sharedBefore = sharedMemoryFiles();
   let result;
+  let machines;
   console.log(`stress: seed ${seed}, plan ${plan.hash}, ${components} components, ${seconds} s`);
   try {
     writeFileSync(config, configOf(plan, seconds));
-    result = await stress(config, { tree: plan.tree, seconds, log }, fail);
+    machines = await startMachines(plan.tree, directory, log, fail);
+    result = await stress(config, { tree: plan.tree, seconds, log, machines }, fail);
     for (const grown of result?.growth.grown ?? []) fail(grown);
-    if (kill) await killGinit(config, fail);
+    if (kill) await killGinit(config, machines, fail);
+    if (machines) await stopMachines(machines, fail);
     const shared = sharedMemoryFiles().filter((name) => !sharedBefore.includes(name));
     if (shared.length > 0) fail(`left in shared memory: ${shared.join(', ')}`);
   } finally {
+    machines?.killAll();
     rmSync(directory, { recursive: true, force: true });
   }
   printFailures(failures, seed);

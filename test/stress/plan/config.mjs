@@ -39,7 +39,7 @@ function routes(nodes, hostile, targets) {
   ]);
 }
 
-const placement = ({ isolation, domain }) => ({ isolation, domain });
+const placement = ({ isolation, domain, machine }) => ({ isolation, domain, node: machine });
 
 class ConfigWriter {
   #plan;

@@ -25,16 +25,20 @@ function programOf(seed, { member, peers }, steps, traps) {
   };
 }
 
-/** The plan for a seed and numbers of components: `{ tree, hash }`. */
-export function makePlan({ seed, components, hostile }) {
-  const tree = makeTree({ seed, components, hostile });
+/** The plan for a seed and numbers of components and machines: `{ tree, hash }`. */
+export function makePlan({ seed, components, hostile, machines }) {
+  const tree = makeTree({ seed, components, hostile, machines });
   const traps = hostileOf(tree);
   const programs = membersOf(tree).map((entry) => programOf(seed, entry, HASHED_STEPS, traps));
   const hash = createHash('sha256').update(JSON.stringify({ tree, programs })).digest('hex').slice(0, 16);
   return { tree, hash };
 }
 
-const place = ({ isolation, domain }) => (isolation === 'process' ? 'process' : `thread of "${domain}"`);
+function place({ isolation, domain, machine, inherits }) {
+  if (machine !== undefined) return `node "${machine}"`;
+  if (inherits) return 'node of its init';
+  return isolation === 'process' ? 'process' : `thread of "${domain}"`;
+}
 
 function describeStep({ action, call, peer, other, count }, step) {
   return `  ${String(step).padStart(3)} ${action.padEnd(10)} ${peer} ${other} x${count} ${call}`;

@@ -28,11 +28,42 @@ function makeNode(random, name) {
   return { kind: 'node', name, mortal, mayKill, ...place };
 }
 
+/** The names of so many machines of a cluster, besides the head. */
+export const machineNames = (count) => Array.from({ length: count }, (_, at) => `m${at}`);
+
+const ON_MACHINES = 0.6;
+
+/** A member with a process of its own, somewhere else. */
+const away = (member) => ({ ...member, isolation: undefined, domain: undefined, mayKill: member.mortal });
+
+/**
+ * The children with the machines on which some of them run; what runs elsewhere has a process of
+ * its own. Nurseries stay at the head: the places of what they start are there.
+ */
+function spread(seed, members, machines) {
+  return members.map((member) => {
+    const random = randomFor(seed, 'machine', member.name);
+    if (member.kind === 'nursery' || !random.chance(ON_MACHINES)) {
+      return member.children ? { ...member, children: spread(seed, member.children, machines) } : member;
+    }
+    // The children of an init that is on a machine run there.
+    const children = member.children?.map((child) => ({ ...away(child), inherits: true }));
+    return { ...away(member), machine: random.pick(machines), ...(children && { children }) };
+  });
+}
+
 /**
  * The tree for so many components, the director and the hostile ones not counted:
- * `{ seed, components, hostile, children }`.
+ * `{ seed, components, hostile, machines, children }`.
  */
-export function makeTree({ seed, components, hostile }) {
+export function makeTree({ seed, components, hostile, machines = 0 }) {
+  const tree = makeLocalTree({ seed, components, hostile });
+  if (machines === 0) return tree;
+  const names = machineNames(machines);
+  return { ...tree, machines: names, children: spread(seed, tree.children, names) };
+}
+
+function makeLocalTree({ seed, components, hostile }) {
   const random = randomFor(seed, 'tree', components);
   const inits = Math.max(1, Math.floor(components / 12));
   const nurseries = Math.max(1, Math.floor(components / 10));

@@ -13,12 +13,12 @@ export class System extends ProcessGroup {
   summary;
   #begun;
 
-  /** `log` is a file that takes all that the run writes, if it is given. */
-  constructor(config, log) {
+  /** `log` is a file that takes all that the run writes, if it is given; `args` are of the bus. */
+  constructor(config, log, args = []) {
     const begun = new Set();
     const output = new RunOutput((phase) => begun.add(phase));
     const summary = new Summary();
-    super(['--summary', '--ram', String(QUOTA.ram), config], {
+    super(['--summary', '--ram', String(QUOTA.ram), config, ...args], {
       onLine: (line) => {
         if (log !== undefined) appendFileSync(log, `${line}\n`);
         output.line(line);

@@ -61,12 +61,14 @@ export class CpuSession {
     const grants = options.grants.map(grantOf);
     refuseUntrusted(binary.takes, options);
     const account = accountOf(options.pd);
+    const place = options.place ?? this.#placeOfStarter();
     const specification = {
       label: this.#label,
       moduleUrl: binary.moduleUrl,
       files: binary.files,
       domain: domainName(this.#label, options.domain ?? DEFAULT_DOMAIN),
-      ownProcess: options.isolation === 'process',
+      // On another machine everybody has a process to itself.
+      ownProcess: options.isolation === 'process' || place !== undefined,
       heapBytes: options.heap,
       ramBytes: account.state.ramQuota,
       hostDepth: options.hostDepth,
@@ -75,7 +77,7 @@ export class CpuSession {
       usedGrants: binary.handsOn ? [] : grants,
       jail: binary.takes === 'grant and jail' ? 'required' : (options.jail ?? 'default'),
       confined,
-      place: options.place ?? this.#placeOfStarter(),
+      place,
       code: binary.code,
       account,
     };

@@ -1,11 +1,12 @@
 import type { BlockBuffer } from '../buffer/block-buffer.ts';
+import { readAround } from '../buffer/read-around.ts';
 import { FsError } from '../errors.ts';
 import { allocateClusters } from './allocate.ts';
 import { ENTRY_BYTES } from './boot-sector.ts';
 import { type Chain, ClusterRun } from './chain.ts';
-import { DirectoryIndex } from './directory-index.ts';
+import { SlotIndex } from '../index/slot-index.ts';
 import { type EntryFields, readFields, SLOT_END, SLOT_REMOVED, writeFields } from './entry.ts';
-import { blockOfCluster } from './layout.ts';
+import { blockOfCluster } from '../fat/layout.ts';
 import { LONG_NAME_ATTRIBUTE, LONG_NAME_SLOTS_MAX, longNameSlots, slotsFor } from './long-name.ts';
 import {
   checksumOf,
@@ -20,6 +21,9 @@ import type { Volume } from './volume.ts';
 
 /** The most slots that a directory may have. */
 export const DIRECTORY_SLOTS_MAX = 65_536;
+
+/** So far the chain of a directory is followed, to read on. */
+const AHEAD_CLUSTERS = 32;
 
 /** An entry as it is listed. */
 export interface ListedEntry extends FoundEntry {
@@ -46,7 +50,7 @@ export class Directory {
   readonly #owner: string;
   readonly #fixed: boolean;
   readonly #slotsPerBlock: number;
-  #index: DirectoryIndex | undefined = undefined;
+  #index: SlotIndex | undefined = undefined;
   #building: Promise<void> | undefined = undefined;
   #tooLarge = false;
 
@@ -176,7 +180,10 @@ export class Directory {
       writeFields(buffer.view, within, fields, this.#wide);
     });
     const kept = this.#index?.setUsed(firstSlot, slot + 1 - firstSlot, true);
-    if (kept === true) this.#index?.add(name.text, shortNameText(short.bytes, 0, short.caseBits), slot);
+    if (kept === true) {
+      for (const folded of foldedNames(name.text, shortNameText(short.bytes, 0, short.caseBits)))
+        this.#index?.add(folded, slot);
+    }
     return { slot, position };
   }
 
@@ -188,7 +195,7 @@ export class Directory {
       });
     }
     this.#index?.setUsed(found.firstSlot, found.slot + 1 - found.firstSlot, false);
-    this.#index?.remove(found.name, found.shortName, found.slot);
+    for (const folded of foldedNames(found.name, found.shortName)) this.#index?.remove(folded, found.slot);
   }
 
   /** Writes the fields of the entry in a slot. */
@@ -244,11 +251,34 @@ export class Directory {
         visitor.end?.(logical * this.#slotsPerBlock);
         return;
       }
-      const buffer = this.#volume.cache.peek(block) ?? (await this.#volume.cache.read(block));
+      const buffer = this.#volume.cache.peek(block) ?? (await this.#readOn(logical, block));
       this.#blockWalked = block;
       if (walk.walk(buffer.bytes, buffer.view, skip)) return;
       skip = 0;
     }
+  }
+
+  /** Reads a block of the directory, and what lies behind it on the device as in the directory. */
+  #readOn(logical: number, block: number): Promise<BlockBuffer> {
+    const { cache } = this.#volume;
+    readAround(cache, block, block, block + this.#blocksSideBySide(logical));
+    return cache.read(block);
+  }
+
+  /** The number of blocks from one on that lie side by side, as far as the FAT in memory tells. */
+  #blocksSideBySide(logical: number): number {
+    const { layout, geometry } = this.#volume;
+    if (this.#fixed) return geometry.rootBytes / layout.blockBytes - logical;
+    const within = logical % layout.blocksPerCluster;
+    const rest = layout.blocksPerCluster - within;
+    const run = new ClusterRun();
+    try {
+      this.chain.tryMap((logical - within) / layout.blocksPerCluster, AHEAD_CLUSTERS, run);
+    } catch (error) {
+      // A chain that goes wrong later on is told of when the walk comes there.
+      if (!(error instanceof FsError)) throw error;
+    }
+    return rest + Math.max(0, run.count - 1) * layout.blocksPerCluster;
   }
 
   async #change(slot: number, change: (buffer: BlockBuffer, within: number) => void): Promise<number> {
@@ -333,7 +363,7 @@ export class Directory {
     return blockOfCluster(layout, run.cluster) + (logical % layout.blocksPerCluster);
   }
 
-  async #usableIndex(): Promise<DirectoryIndex | undefined> {
+  async #usableIndex(): Promise<SlotIndex | undefined> {
     const ready = this.#readyIndex();
     if (ready !== undefined || this.#tooLarge) return ready;
     this.#building ??= this.#build().finally(() => {
@@ -343,20 +373,21 @@ export class Directory {
     return this.#readyIndex();
   }
 
-  #readyIndex(): DirectoryIndex | undefined {
+  #readyIndex(): SlotIndex | undefined {
     if (this.#index?.usable !== true) return undefined;
     this.#index.touch();
     return this.#index;
   }
 
   async #build(): Promise<void> {
-    const index = new DirectoryIndex(this.#volume.indexes);
+    const index = new SlotIndex(this.#volume.indexes);
     this.#index = undefined;
     const filled = { fits: true };
     try {
       await this.#walk(0, {
         entry: (found) => {
-          filled.fits &&= index.add(found.name, found.shortName, found.slot);
+          for (const folded of foldedNames(found.name, found.shortName))
+            filled.fits &&= index.add(folded, found.slot);
           return !filled.fits;
         },
         used: (slot) => {
@@ -375,7 +406,7 @@ export class Directory {
     this.#index = index;
   }
 
-  async #findIndexed(index: DirectoryIndex, folded: string): Promise<ListedEntry | undefined> {
+  async #findIndexed(index: SlotIndex, folded: string): Promise<ListedEntry | undefined> {
     const cursor = { probes: 0 };
     for (;;) {
       const slot = index.candidate(folded, cursor);
@@ -408,4 +439,11 @@ export async function writeEmptyCluster(volume: Volume, cluster: number, begin?:
 
 function slotCount(name: NewName): number {
   return name.exact ? 1 : slotsFor(name.text.length) + 1;
+}
+
+/** The names under which an entry is found. */
+function foldedNames(name: string, shortName: string): readonly string[] {
+  const long = foldName(name);
+  const short = foldName(shortName);
+  return long === short ? [long] : [long, short];
 }

@@ -1,7 +1,8 @@
 import type { BlockBuffer } from '../buffer/block-buffer.ts';
 import type { BufferCache } from '../buffer/buffer-cache.ts';
-import { FIRST_CLUSTER, type Geometry } from './boot-sector.ts';
-import type { Layout } from './layout.ts';
+import { readAround } from '../buffer/read-around.ts';
+import { FIRST_CLUSTER, type Layout } from '../fat/layout.ts';
+import type { Geometry } from './boot-sector.ts';
 
 /** The meanings of an entry of the FAT, besides the next cluster of a chain (2 and more). */
 export const FAT_FREE = 0;
@@ -57,11 +58,20 @@ export class FatTable {
     return raw === this.#mask - 8 ? FAT_BAD : FAT_INVALID;
   }
 
+  /** Reads the part that was missing, with what is around it. Rejects with `InputOutput`. */
+  async readMissing(): Promise<void> {
+    const { blockBytes } = this.#layout;
+    const first = Math.floor(this.#start / blockBytes);
+    const end = Math.ceil((this.#start + this.#geometry.fatBytes) / blockBytes);
+    readAround(this.#cache, this.missing, first, end);
+    await this.#cache.read(this.missing);
+  }
+
   /** The meaning of a cluster's entry. Rejects with `InputOutput`. */
   async read(cluster: number): Promise<number> {
     for (let said = this.get(cluster); ; said = this.get(cluster)) {
       if (said !== FAT_MISSING) return said;
-      await this.#cache.read(this.missing);
+      await this.readMissing();
     }
   }
 
@@ -74,7 +84,7 @@ export class FatTable {
 
   /** `trySet`, with the table read as needed. Rejects with `InputOutput`. */
   async set(cluster: number, next: number): Promise<void> {
-    while (!this.trySet(cluster, next)) await this.#cache.read(this.missing);
+    while (!this.trySet(cluster, next)) await this.readMissing();
   }
 
   /**
@@ -162,7 +172,7 @@ export class FatTable {
   async #readRaw(cluster: number): Promise<number> {
     for (let raw = this.#raw(cluster); ; raw = this.#raw(cluster)) {
       if (raw !== FAT_MISSING) return raw;
-      await this.#cache.read(this.missing);
+      await this.readMissing();
     }
   }
 
