@@ -66,7 +66,6 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/scenarios/terminal.test.ts': 'people, programs and sockets at terminals',
   'test/scenarios/trust.test.ts': 'modules of Node, processes and jails',
   'test/scenarios/two-writers.test.ts': 'locks of the kernel',
-
   'test/scenarios/vmm-bios.test.ts': 'the emulator of a processor, which takes the time of the host',
   'test/scenarios/vmm-killed.test.ts': 'the emulator of a processor, which takes the time of the host',
   'test/scenarios/vmm-parallel.test.ts': 'the emulator of a processor, which takes the time of the host',
@@ -79,14 +78,15 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/scenarios/vmm-two-shared.test.ts': 'programs of the host, and the emulator of a processor',
   'test/scenarios/vmm.test.ts': 'the emulator of a processor, which takes the time of the host',
   'test/scenarios/zlib.test.ts': 'threads that park; what the simulator refuses is tried beside it',
+};
+
+/** Examples, each with its files; the exit codes of the real and the simulated run are the same. */
+const EXAMPLES = ['hello.xml', 'storage.xml', 'race/fixed.xml'];
+/** Examples that `packages/os/test/rom-scenarios.test.ts` simulates, with several seeds. */
+const ELSEWHERE = ['live-config.xml', 'roms.xml'];
+/**
  * Virtual machines, which run on the time of the host: `test/scenarios/vmm.test.ts` starts one, the
  * demo another, and `test/scenarios/vmm-qemu.test.ts` what the third has.
-/**
-/** Examples that `packages/os/test/rom-scenarios.test.ts` simulates, with several seeds. */
-/** Examples, each with its files; the exit codes of the real and the simulated run are the same. */
-const ELSEWHERE = ['live-config.xml', 'roms.xml'];
-const EXAMPLES = ['hello.xml', 'storage.xml', 'race/fixed.xml'];
-};
  */
 const MACHINES = ['guest.xml', 'linux.xml', 'two-monitors.xml'];
 /** Clusters, and what a machine lends to one: `test/cluster` runs them. */
