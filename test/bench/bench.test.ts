@@ -167,12 +167,14 @@ describe('the benchmark cache replays traces', () => {
   });
 
   test.each([
-    [['--format', 'tape'], '--format takes arc, list, u32be'],
-    [['--sizes', '10,many'], '--sizes takes numbers of chunks'],
-    [[], 'trace.bad:2: expected the number of a block, not "x"'],
-  ])('with %j it says what is wrong', (args, message) => {
+    [['--format', 'tape'], '1\n', '--format takes arc, list, u32be'],
+    [['--sizes', '10,many'], '1\n', '--sizes takes numbers of chunks'],
+    [[], '1\nx\n', 'trace.bad:2: expected the number of a block, not "x"'],
+    // It stands for "no chunk" in a directory.
+    [['--format', 'u32be'], Buffer.alloc(8, 0xff), 'trace.bad: number 1: no block is 4294967295'],
+  ])('with %j it says what is wrong', (args, content, message) => {
     const file = join(directory, 'trace.bad');
-    writeFileSync(file, '1\nx\n');
+    writeFileSync(file, content);
     const { status, stderr } = bench('cache', '--trace', file, ...args);
     expect(status).toBe(2);
     expect(stderr).toContain(message);
