@@ -27,7 +27,7 @@ function unpacked(path) {
   try {
     return Buffer.from(decompress(bytes));
   } catch (error) {
-    throw new Error(`${path}: it cannot be unpacked: ${error.message}`);
+    throw new Error(`${path}: it cannot be unpacked: ${error.message}`, { cause: error });
   }
 }
 
@@ -35,7 +35,7 @@ function read(path) {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new Error(`${path} cannot be read: ${error.message}`);
+    throw new Error(`${path} cannot be read: ${error.message}`, { cause: error });
   }
 }
 
