@@ -14,7 +14,8 @@ export interface OpenedFile {
 export interface OpenedDirectory {
   readonly kind: 'directory';
   readonly node: Node;
-  readonly handle: number;
+  /** None if the directory had been removed: then there is nothing in it. */
+  readonly handle: number | undefined;
   /** Entries that were read and not yet told, and the number of the first of them. */
   entries: readonly StatusEntry[];
   first: number;
