@@ -13,6 +13,7 @@ export const ORACLES = {
   fio: ['fio'],
   git: ['git'],
   gdisk: ['sgdisk'],
+  fuse2fs: ['fuse2fs'],
   genisoimage: ['genisoimage', 'mkzftree'],
   'grub-common': ['grub-fstest'],
   iproute2: ['ip'],

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { isRecord } from '@ginit/core';
 import { guestsDirectory } from '../../packages/init/src/command/guests/store.ts';
 import { afterAll, describe, expect, test } from 'vitest';
+import { cannotMount } from '../harness/fuse-mount.ts';
 import { skipIfLong } from '../harness/long.ts';
 import { missingOf } from '../harness/programs.ts';
 import { ROOT } from '../house/source-files.ts';
@@ -74,6 +75,10 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
     figures: ['ext2.write', 'ext4.create', 'fat32.readWarm'],
     ratios: ['ext2VsNpmExt2fs'],
   },
+  fuse: {
+    figures: ['ext2.write', 'ext2.readWarm', 'ext2.create'],
+    ratios: ['ext2VsFuse2fs'],
+  },
   vmm: {
     figures: ['bootMs', 'v86-virtio.read4Kx8', 'restoreMs', 'idleCpuPercent', 'overheadMiB'],
     ratios: ['virtioVsIde', 'virtioVsIdeCpu'],
@@ -99,11 +104,12 @@ function numbers(part: unknown): Record<string, unknown> {
 const TIMEOUT_MS = 600_000;
 
 /** Dozens of launches each; they stand on the same harness as the others. */
-const LONG = ['rpc', 'bulk', 'spawn', 'block', 'cache', 'cluster', 'fs', 'reconfigure', 'vmm'];
+const LONG = ['rpc', 'bulk', 'spawn', 'block', 'cache', 'cluster', 'fs', 'fuse', 'reconfigure', 'vmm'];
 
 /** Why a benchmark cannot run here, if it cannot. */
 function missingFor(name: string): string | undefined {
   if (name === 'cluster') return missingOf('nats-server');
+  if (name === 'fuse') return cannotMount() ?? missingOf('mke2fs', 'fuse2fs');
   if (name !== 'vmm') return undefined;
   // Its other contenders are left out where QEMU or a BIOS is missing.
   const hasGuest = existsSync(join(guestsDirectory(), 'debian-i686', 'linux'));

@@ -4,10 +4,11 @@ import { bulk } from './bulk/benchmark.mjs';
 import { cache } from './cache/benchmark.mjs';
 import { cluster } from './cluster/benchmark.mjs';
 import { fs } from './fs/benchmark.mjs';
+import { fuse } from './fuse/benchmark.mjs';
 import { reconfigure } from './reconfigure/benchmark.mjs';
 import { rpc } from './rpc/benchmark.mjs';
 import { signal } from './signal/benchmark.mjs';
 import { spawn } from './spawn/benchmark.mjs';
 import { vmm } from './vmm/benchmark.mjs';
 
-export const BENCHMARKS = [rpc, bulk, signal, spawn, reconfigure, block, cache, cluster, fs, vmm];
+export const BENCHMARKS = [rpc, bulk, signal, spawn, reconfigure, block, cache, cluster, fs, fuse, vmm];
