@@ -79,6 +79,7 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
     figures: ['ext2.write', 'ext2.readWarm', 'ext2.create'],
     ratios: ['ext2VsFuse2fs'],
   },
+  trace: { figures: ['offNs', 'eventNs', 'rpcOffUs', 'rpcOnUs'], ratios: ['rpcOnVsOff'] },
   vmm: {
     figures: ['bootMs', 'v86-virtio.read4Kx8', 'restoreMs', 'idleCpuPercent', 'overheadMiB'],
     ratios: ['virtioVsIde', 'virtioVsIdeCpu'],
@@ -104,7 +105,19 @@ function numbers(part: unknown): Record<string, unknown> {
 const TIMEOUT_MS = 600_000;
 
 /** Dozens of launches each; they stand on the same harness as the others. */
-const LONG = ['rpc', 'bulk', 'spawn', 'block', 'cache', 'cluster', 'fs', 'fuse', 'reconfigure', 'vmm'];
+const LONG = [
+  'rpc',
+  'bulk',
+  'spawn',
+  'block',
+  'cache',
+  'cluster',
+  'fs',
+  'fuse',
+  'reconfigure',
+  'vmm',
+  'trace',
+];
 
 /** Why a benchmark cannot run here, if it cannot. */
 function missingFor(name: string): string | undefined {

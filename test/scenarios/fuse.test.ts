@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { cannotMount, FuseMount, imageConfig, isMounted, mountGone, mountOf } from '../harness/fuse-mount.ts';
-import { Workplace } from '../harness/ginit.ts';
+import { type GinitRun, Workplace } from '../harness/ginit.ts';
 import { skipIfLong } from '../harness/long.ts';
 import { type Ended, missingOf, PATH, runProgram } from '../harness/programs.ts';
 
@@ -413,7 +413,8 @@ describe.skipIf(NO_MOUNT !== undefined)(`the life of a mount ${NO_MOUNT ?? ''}`,
     }
   }, 60_000);
 
-  test('a session that may only be read is mounted so', async () => {
+  test('a session that may only be read is mounted so', async (context) => {
+    skipIfLong(context);
     await using mount = await FuseMount.start(
       place,
       imageConfig().replace(
@@ -437,4 +438,43 @@ describe.skipIf(NO_MOUNT !== undefined)(`the life of a mount ${NO_MOUNT ?? ''}`,
     fs.mkdirSync(place.path('mnt'));
     await says(mountOf({ attributes: 'umask="9"' }), '"9" is no umask: octal digits, such as 022');
   }, 60_000);
+
+  test('ginit mount mounts an image, until somebody unmounts it', async () => {
+    const directory = place.path('mnt');
+    fs.mkdirSync(directory);
+    const mounted = async (...args: readonly string[]): Promise<GinitRun> => {
+      const run = place.start('mount', ...args, 'disk.img', 'mnt');
+      await run.until('mounted at ');
+      return run;
+    };
+    const run = await mounted();
+    fs.writeFileSync(join(directory, 'f'), 'kept');
+    await succeeds('umount', [directory]);
+    expect(await run.finished).toMatchObject({ code: 0, stderr: '' });
+    await expectClean(place.path('disk.img'));
+    const again = await mounted('--read-only', '--uid', '77', '--umask', '077');
+    expect(fs.readFileSync(join(directory, 'f'), 'utf8')).toBe('kept');
+    const { uid, mode } = fs.statSync(join(directory, 'f'));
+    expect([uid, mode & 0o777]).toEqual([77, 0o600]);
+    expect(() => fs.writeFileSync(join(directory, 'f'), '')).toThrow(/EROFS/);
+    again.child.kill('SIGINT');
+    expect(await again.finished).toMatchObject({ code: 0, stderr: '' });
+    expect(isMounted(directory)).toBe(false);
+  }, 60_000);
+});
+
+test('ginit mount says what is wrong with its command line', async () => {
+  using place = new Workplace();
+  const says = async (...args: readonly string[]): Promise<[number | null, string]> => {
+    const { code, stderr } = await place.run('mount', ...args);
+    return [code, stderr.split('\n')[0] ?? ''];
+  };
+  place.write('a.img', '');
+  expect(await says()).toEqual([2, 'ginit: mount: no image given']);
+  expect(await says('a.img')).toEqual([2, 'ginit: mount: no directory given']);
+  expect(await says('b.img:1', 'd')).toEqual([2, 'ginit: mount: there is no image "b.img"']);
+  expect(await says('a.img:1', 'd', 'e')).toEqual([
+    2,
+    'ginit: mount: one image at one directory, not also "e"',
+  ]);
 });
