@@ -23,6 +23,10 @@ export interface MakeOptions {
   readonly bytesPerInode?: ExtOptions['bytesPerInode'];
   /** ext2: bytes of an inode. */
   readonly inodeBytes?: ExtOptions['inodeBytes'];
+  /** UFS: where a journal is, behind the file system or in a file without a name. */
+  readonly journal?: FfsOptions['journal'];
+  /** UFS: bytes of the journal. */
+  readonly journalBytes?: FfsOptions['journalBytes'];
   /** FAT: bytes of a sector. */
   readonly sectorBytes?: MsdosOptions['sectorBytes'];
 }
@@ -43,16 +47,16 @@ export async function makeFileSystem(
   world: FormatWorld,
 ): Promise<void> {
   const { label, blockBytes, bytesPerInode, inodeBytes, sectorBytes } = options;
-  const { fragmentBytes, byteOrder } = options;
+  const { fragmentBytes, byteOrder, journal, journalBytes } = options;
   switch (type) {
     case 'ext2':
-      refuse(type, { sectorBytes, fragmentBytes, byteOrder });
+      refuse(type, { sectorBytes, fragmentBytes, byteOrder, journal, journalBytes });
       return makeExt(device, { label, blockBytes, bytesPerInode, inodeBytes }, world);
     case 'msdos':
     case 'fat12':
     case 'fat16':
     case 'fat32': {
-      refuse(type, { bytesPerInode, inodeBytes, fragmentBytes, byteOrder });
+      refuse(type, { bytesPerInode, inodeBytes, fragmentBytes, byteOrder, journal, journalBytes });
       const bits = BITS[type];
       return makeMsdos(device, { label, clusterBytes: blockBytes, sectorBytes, bits }, world);
     }
@@ -60,11 +64,8 @@ export async function makeFileSystem(
     case 'ufs2': {
       refuse(type, { inodeBytes, sectorBytes });
       const version = type === 'ufs1' ? 1 : 2;
-      return makeFfs(
-        device,
-        { label, version, order: byteOrder, blockBytes, fragmentBytes, bytesPerInode },
-        world,
-      );
+      const sizes = { blockBytes, fragmentBytes, bytesPerInode };
+      return makeFfs(device, { label, version, order: byteOrder, ...sizes, journal, journalBytes }, world);
     }
   }
 }
