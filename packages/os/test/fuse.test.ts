@@ -101,7 +101,6 @@ function start(faults: MemoryFaults = {}, config: object = {}) {
   const none = (): never => expect.unreachable();
   const run = runComponent(fuse, {
     config: { mount: 'm', ...config },
-    ram: '16M',
     services: [
       script(FileSystem, (session) => {
         files.hold(files.root);
