@@ -7,8 +7,8 @@ interface MountPaths {
 }
 
 /**
- * The config of a system that mounts an image: the image's disk, the partition if one is wanted, the
- * file system, and the mount. It ends when the mount does.
+ * The config of a system that mounts an image: the image's disk, the partition if one is wanted,
+ * the file system, and the mount. It ends when the mount does.
  */
 export function mountConfig(options: MountOptions, { image, directory }: MountPaths): string {
   const { partition, readOnly, allowOther, uid, gid, umask, type, ram } = options;
