@@ -57,6 +57,7 @@ const LOAD_TIMEOUT_MS = 60_000;
  * that a start node asks for and the host cannot give. Each of the three has few possible reasons.
  */
 const LACKS_MAX = 16;
+const OVERRUN = 'which sends more than it may without waiting';
 /** How much of a malformed message is shown to people. */
 const NONSENSE_CHARACTERS = 200;
 
@@ -72,6 +73,14 @@ interface Resident {
    */
   readonly ending: (() => void)[];
   readonly gone: (() => void)[];
+}
+
+/** How a component of a process is joined to a peer elsewhere. */
+interface JoinWay {
+  readonly link: number;
+  readonly channel: number;
+  readonly peerName: string;
+  readonly elsewhere: boolean;
 }
 
 /** Takes what a domain process tells people, and the news of its end. */
@@ -292,17 +301,22 @@ export class Domain {
     await this.#exited;
   }
 
+  /** The label of a component of this process. */
+  labelOf(component: number): string | undefined {
+    return this.#residents.get(component)?.label;
+  }
+
   /** Joins two components of this process by a channel. */
   connect(component: number, peer: number): void {
     this.#tell({ command: 'connect', component, peer });
   }
 
   /**
-   * Joins a component of this process to one of the process that `link` leads to, or to one on
-   * another machine (`elsewhere`) by way of that process.
+   * Joins a component of this process to one of the process that the link leads to, or to one on
+   * another machine by way of that process.
    */
-  join(component: number, peer: number, link: number, channel: number, elsewhere = false): void {
-    this.#tell({ command: 'join', component, peer, link, channel, elsewhere });
+  join(component: number, peer: number, way: JoinWay): void {
+    this.#tell({ command: 'join', component, peer, ...way });
   }
 
   /** Hands a socket to the process; it is closed here. */
@@ -378,6 +392,8 @@ export class Domain {
         return resident.audit?.add(event.use);
       case 'lack':
         return this.#lack(resident.label, event.text);
+      case 'overrun':
+        return this.#lack(resident.label, `ends its channel with ${event.peerName}, ${OVERRUN}`);
       case 'ended':
         this.#residents.delete(event.component);
         this.shared?.removeComponent(event.component);

@@ -140,8 +140,9 @@ export class NodePlatform implements Platform {
     }
     const { number, made } = this.#link(a, b);
     const channel = this.#nextChannel++;
-    a.join(first, second, number, channel);
-    b.join(second, first, number, channel);
+    const way = { link: number, channel, elsewhere: false };
+    a.join(first, second, { ...way, peerName: nameOf(b, second) });
+    b.join(second, first, { ...way, peerName: nameOf(a, first) });
     void made.then((is) => {
       if (!is) failed();
     });
@@ -164,7 +165,8 @@ export class NodePlatform implements Platform {
     if (!domain) return;
     const { number, made } = this.#busLink(domain, bus);
     const channel = this.#nextChannel++;
-    domain.join(component, peer, number, channel, true);
+    const peerName = `component ${peer} of the machine ${way.key}`;
+    domain.join(component, peer, { link: number, channel, peerName, elsewhere: true });
     void made.then((is) => {
       if (is)
         bus.route({ link: number, channel, peer: way.key, ticket: way.ticket, opens: way.opens }, ended);
@@ -349,6 +351,10 @@ export class NodePlatform implements Platform {
     this.#links.set(from, links);
   }
 }
+
+/** How people are told of a component of this machine. */
+const nameOf = (domain: Domain, component: number): string =>
+  `[${domain.labelOf(component) ?? `component ${component}`}]`;
 
 /** A component whose process could not be started: it ends as crashed, with that reason. */
 function neverStarted(

@@ -67,6 +67,8 @@ const joinCommand = record({
   peer: u32,
   link: u32,
   channel: u32,
+  /** How people are told of the peer. */
+  peerName: text(LIMITS.reasonBytes),
   /** Whether the peer is on another machine. */
   elsewhere: boolean,
 });
@@ -150,6 +152,12 @@ const outputEvent = record({
  */
 const usedEvent = record({ event: oneOf(['used']), component: u32, use: hostUse });
 /** The component's start node asks for something that cannot be had here. */
+/** A component has taken too little of what a peer in another process sends; their channel ended. */
+const overrunEvent = record({
+  event: oneOf(['overrun']),
+  component: u32,
+  peerName: text(LIMITS.reasonBytes),
+});
 const lackEvent = record({ event: oneOf(['lack']), component: u32, text: text(LIMITS.reasonBytes) });
 
 /** Those other processes must give up memory that this one has made. */
@@ -169,6 +177,7 @@ export const domainEvent = {
   ended: endedEvent,
   output: outputEvent,
   lack: lackEvent,
+  overrun: overrunEvent,
   used: usedEvent,
   revoked: revokedEvent,
   memoryArrived: memoryArrivedEvent,
@@ -182,6 +191,7 @@ export type DomainEvent =
   | ShapeType<typeof endedEvent>
   | ShapeType<typeof outputEvent>
   | ShapeType<typeof lackEvent>
+  | ShapeType<typeof overrunEvent>
   | ShapeType<typeof usedEvent>
   | ShapeType<typeof revokedEvent>
   | ShapeType<typeof memoryArrivedEvent>;
