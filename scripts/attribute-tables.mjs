@@ -30,6 +30,7 @@ const FILES = [
   'packages/block/src/fault_block/README.md',
   'packages/block/src/file_block/README.md',
   'packages/os/src/fs_tool/README.md',
+  'packages/os/src/fuse/README.md',
   'packages/os/src/host_rom/README.md',
   'packages/os/src/log_report/README.md',
   'packages/block/src/http_block/README.md',

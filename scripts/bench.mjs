@@ -3,7 +3,7 @@
 //   --as-built  measure what is compiled already, do not set up first
 //   --against COMMIT  build that commit beside this tree and let both take turns: is anything slower than it was?
 //       --pairs N     so many turns (9 unless told, 6 at least)
-//       --rows A,B    only these rows
+//   --rows A,B  only these rows; ratios to others are left out
 //   cache --trace FILE --format arc|list|u32be --sizes A,B,C  hit ratios of every policy on a trace, as JSON
 import { parseArgs } from 'node:util';
 import { setUp } from './setup.mjs';
@@ -24,7 +24,7 @@ const { values, positionals } = parseArgs({
 if (!values['as-built']) await setUp();
 // The benchmarks import packages, which are there only after the setup.
 const { BENCHMARKS } = await import('../test/bench/benchmarks.mjs');
-const { runBenchmark } = await import('../test/bench/harness/run.mjs');
+const { runBenchmark, UnknownRow } = await import('../test/bench/harness/run.mjs');
 const { runAgainst } = await import('../test/bench/harness/against.mjs');
 
 const [name] = positionals;
@@ -52,7 +52,13 @@ if (pairs !== undefined && !(Number.isSafeInteger(pairs) && pairs > 0 && pairs <
     process.exitCode = 2;
   }
 } else if (benchmark !== undefined) {
-  await runBenchmark(benchmark, { quick });
+  try {
+    await runBenchmark(benchmark, { quick, rows: values.rows?.split(',') ?? [] });
+  } catch (error) {
+    if (!(error instanceof UnknownRow)) throw error;
+    console.error(`bench: ${error.message}`);
+    process.exitCode = 2;
+  }
 } else {
   for (const { name: known, title } of BENCHMARKS) console.log(`${known.padEnd(8)} ${title}`);
   if (name !== undefined) {

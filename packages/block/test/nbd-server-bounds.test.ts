@@ -93,6 +93,7 @@ function start(config: object = {}): {
         connect: unused,
         run: unused,
         workplace: unused,
+        mount: unused,
         listen: async () => door,
       },
     },

@@ -14,6 +14,8 @@ export type {
   HostFile,
   HostFileOptions,
   HostListener,
+  HostMount,
+  HostMountOptions,
   HostOpenOptions,
   HostProcess,
   HostProcessEnd,

@@ -120,6 +120,7 @@ test('memory that the host does not have is not charged', async () => {
       connect: never,
       run: never,
       workplace: never,
+      mount: never,
     },
     memory: {
       allocate: () => {

@@ -5,10 +5,12 @@
  */
 import { RpcError } from '@ginit/core';
 import {
+  type AttributeChangeData,
   type BackendListing,
+  type BackendNewNode,
+  type BackendSpace,
   type FileSystemBackend,
   type FileSystemErrorCode,
-  type FileSystemSpace,
   type NodeStatus,
   type NodeType,
 } from '@ginit/core/file_system';
@@ -39,10 +41,16 @@ export class MemoryNode {
   links = 0;
   held = 0;
   modifiedMs = 0;
+  accessedMs = 0;
+  changedMs = 0;
+  mode: number;
+  uid = 0;
+  gid = 0;
 
   constructor(id: number, type: NodeType, target = '') {
     this.id = id;
     this.type = type;
+    this.mode = type === 'directory' ? 0o755 : 0o644;
     this.target = target;
   }
 }
@@ -101,13 +109,18 @@ export class MemoryFileSystem implements FileSystemBackend<MemoryNode> {
   async status(node: MemoryNode): Promise<NodeStatus> {
     await this.#turn('status');
     const sizeBytes = node.type === 'symlink' ? new TextEncoder().encode(node.target).length : node.sizeBytes;
-    const { type, id, links, modifiedMs } = node;
-    return { type, sizeBytes, inode: id, links, mode: type === 'directory' ? 0o755 : 0o644, modifiedMs };
+    const { type, id, links, mode, uid, gid, modifiedMs, accessedMs, changedMs } = node;
+    const times = { modifiedMs, accessedMs, changedMs };
+    return { type, sizeBytes, allocatedBytes: sizeBytes, inode: id, links, mode, uid, gid, ...times };
   }
 
-  async setModified(node: MemoryNode, modifiedMs: number): Promise<void> {
-    await this.#turn('setModified');
-    node.modifiedMs = modifiedMs;
+  async setAttributes(node: MemoryNode, change: Omit<AttributeChangeData, 'sizeBytes'>): Promise<void> {
+    await this.#turn('setAttributes');
+    node.mode = change.mode ?? node.mode;
+    node.uid = change.uid ?? node.uid;
+    node.gid = change.gid ?? node.gid;
+    node.modifiedMs = change.modifiedMs ?? node.modifiedMs;
+    node.accessedMs = change.accessedMs ?? node.accessedMs;
   }
 
   async read(file: MemoryNode, position: number, into: Uint8Array): Promise<number> {
@@ -159,14 +172,14 @@ export class MemoryFileSystem implements FileSystemBackend<MemoryNode> {
     return { entries, nextCursor: undefined };
   }
 
-  async createFile(directory: MemoryNode, name: string): Promise<MemoryNode> {
+  async createFile(directory: MemoryNode, name: string, what?: BackendNewNode): Promise<MemoryNode> {
     await this.#turn('createFile');
-    return this.#create(directory, name, 'file');
+    return owned(this.#create(directory, name, 'file'), what);
   }
 
-  async createDirectory(directory: MemoryNode, name: string): Promise<MemoryNode> {
+  async createDirectory(directory: MemoryNode, name: string, what?: BackendNewNode): Promise<MemoryNode> {
     await this.#turn('createDirectory');
-    const made = this.#create(directory, name, 'directory');
+    const made = owned(this.#create(directory, name, 'directory'), what);
     made.links++;
     made.parent = directory;
     directory.links++;
@@ -202,12 +215,19 @@ export class MemoryFileSystem implements FileSystemBackend<MemoryNode> {
     this.#removeDirectory(directory, name, node);
   }
 
-  async rename(from: MemoryNode, name: string, to: MemoryNode, toName: string): Promise<void> {
+  async rename(
+    from: MemoryNode,
+    name: string,
+    to: MemoryNode,
+    toName: string,
+    replaces: boolean,
+  ): Promise<void> {
     await this.#turn('rename');
     const node = this.#find(from, name);
     if (to.links === 0) throw new MemoryError('Lookup_failed');
     if (node.type === 'directory' && this.#isBelow(to, node)) throw new MemoryError('Invalid_argument');
     const replaced = to.entries.get(toName)?.node;
+    if (replaced !== undefined && !replaces) throw new MemoryError('Node_already_exists');
     if (replaced === node) return;
     if (replaced !== undefined) this.#replace(node, replaced, to, toName);
     from.entries.delete(name);
@@ -223,10 +243,11 @@ export class MemoryFileSystem implements FileSystemBackend<MemoryNode> {
     this.syncs++;
   }
 
-  async space(): Promise<FileSystemSpace> {
+  async space(): Promise<BackendSpace> {
     await this.#turn('space');
     const totalBytes = this.faults.capacityBytes ?? 2 ** 30;
-    return { totalBytes, freeBytes: totalBytes - this.#bytes, totalNodes: 1000, freeNodes: 999 };
+    const freeBytes = totalBytes - this.#bytes;
+    return { totalBytes, freeBytes, totalNodes: 1000, freeNodes: 999, blockBytes: 512, nameBytesMax: 255 };
   }
 
   #replace(node: MemoryNode, replaced: MemoryNode, to: MemoryNode, toName: string): void {
@@ -322,4 +343,9 @@ export class MemoryFileSystem implements FileSystemBackend<MemoryNode> {
     this.#random = (Math.imul(this.#random, 1_103_515_245) + 12_345) >>> 0;
     return this.#random >>> 16;
   }
+}
+
+function owned(node: MemoryNode, what: BackendNewNode | undefined): MemoryNode {
+  if (what) Object.assign(node, what);
+  return node;
 }

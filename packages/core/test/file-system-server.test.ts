@@ -195,7 +195,7 @@ describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
         () => session.numEntries(file),
         () => session.truncate(root, 1),
         () => session.truncate(node, 1),
-        () => session.move(root, 'f', file, 'g'),
+        () => session.move(root, 'f', file, 'g', 'replace'),
         () => session.link(closed, root, 'x'),
       ];
       for (const call of wrong) expect(await codeOf(call())).toBe('Invalid_handle');
@@ -204,7 +204,7 @@ describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
       for (const name of ['', '.', '..', 'a/b', 'a\0', new Uint8Array([0x2f])]) {
         expect(await codeOf(session.stat(root, name))).toBe('Invalid_name');
         expect(await codeOf(session.file(root, name, 'read-write', true))).toBe('Invalid_name');
-        expect(await codeOf(session.move(root, 'f', root, name))).toBe('Invalid_name');
+        expect(await codeOf(session.move(root, 'f', root, name, 'replace'))).toBe('Invalid_name');
       }
       expect(await codeOf(session.stat(root, new Uint8Array(256)))).toBe('InvalidArgument');
       expect(await codeOf(session.symlink(root, 'l', ''))).toBe('Invalid_name');

@@ -366,6 +366,7 @@ test('a driver finds the host that the test makes up, as far as it is granted', 
     connect: none,
     run: none,
     workplace: none,
+    mount: none,
   };
   const grants = [{ kind: 'file', path: 'disk.img', access: 'ro' }] as const;
   await using run = await runComponent(driver, { host: { grants, platform } });

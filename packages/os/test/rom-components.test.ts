@@ -383,6 +383,7 @@ describe('host_rom', () => {
       connect: refuse,
       run: refuse,
       workplace: refuse,
+      mount: refuse,
     };
     const grants = [
       { kind: 'directory', path: 'roms', access: 'ro' },

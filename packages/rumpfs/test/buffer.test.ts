@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { DirtyKind } from '../src/buffer/block-buffer.ts';
 import { BufferCache } from '../src/buffer/buffer-cache.ts';
 import type { MetadataLog } from '../src/buffer/metadata-log.ts';
+import { readAround } from '../src/buffer/read-around.ts';
 import { readRange, writeRange } from '../src/buffer/range-io.ts';
 import { WriteBack } from '../src/buffer/write-back.ts';
 import { MemoryHypercalls, type MemoryOptions, randomFrom } from './memory-hypercalls.ts';
@@ -387,6 +388,33 @@ describe('the buffer cache', () => {
     expect(cache.involves(21)).toBe(true);
     const buffers = await Promise.all(Array.from({ length: 12 }, (_unused, index) => cache.read(10 + index)));
     expect(buffers.map((buffer) => buffer.view.getUint32(0))).toEqual(buffers.map((buffer) => buffer.block));
+    expect(requests.read).toBe(1);
+  });
+
+  test('a block that cannot be read ahead does not keep its neighbours away', async () => {
+    const bad = 13;
+    const sectors = BLOCK_SIZE / 512;
+    const fault: MemoryOptions['fault'] = (operation, sector, count) =>
+      operation === 'read' && sector <= bad * sectors && bad * sectors < sector + count
+        ? 'bad sector'
+        : undefined;
+    const [cache, { requests }] = setUp({ fault }, 4 << 20);
+    readAround(cache, 12, 10, 20);
+    const neighbours = [12, bad, 14].map((block) => cache.read(block));
+    const results = await Promise.allSettled(neighbours);
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    await cache.read(19);
+    // Once all of it, then each of the ten.
+    expect(requests.read).toBe(11);
+  });
+
+  test('a block is read with its neighbours, within their bounds, in one request', async () => {
+    const [cache, { requests }] = setUp({ shuffleSeed: 1 }, 4 << 20);
+    readAround(cache, 40, 30, 50);
+    expect((await cache.read(40)).view.getUint32(0)).toBe(40);
+    expect([29, 30, 49, 50].map((block) => cache.peek(block)?.block)).toEqual([undefined, 30, 49, undefined]);
+    readAround(cache, 45, 30, 50);
+    await cache.read(45);
     expect(requests.read).toBe(1);
   });
 

@@ -34,13 +34,17 @@ export class Measurements {
   }
 }
 
-/** Runs the contenders `rounds` times, interleaved; `progress` is called with every result. */
+/**
+ * Runs the contenders `rounds` times, interleaved, or as often as one's own `rounds` says;
+ * `progress` is called with every result.
+ */
 export async function runRounds(contenders, rounds, progress) {
   const measurements = new Measurements();
   const begin = performance.now();
   for (let round = 1; round <= rounds; round++) {
     const roundBegin = performance.now();
     for (const contender of contenders) {
+      if (round > (contender.rounds ?? rounds)) continue;
       const figures = await runOnce(contender);
       measurements.add(contender, figures);
       progress(round, contender, figures);

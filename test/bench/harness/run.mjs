@@ -9,6 +9,9 @@ import { FULL, QUICK } from './settings.mjs';
 
 const ROUNDS = 5;
 
+/** A row was asked for that there is not. */
+export class UnknownRow extends Error {}
+
 /** Drops figures that could not be measured because a contender was missing. */
 const known = (entries) =>
   Object.fromEntries(Object.entries(entries).filter(([, value]) => Number.isFinite(value)));
@@ -19,9 +22,10 @@ const known = (entries) =>
  * and `ratios(median)`, where `median(contender, figure)` is NaN for a contender that did not run.
  *
  * A contender has an `id`, a `label`, a `place`, the `command` to run, and perhaps `skipped`: why
- * it is not run, and `timeoutMs`: how long it may take.
+ * it is not run, `timeoutMs`: how long it may take, and `rounds`: in how many it takes part at most.
+ * `rows` limits all to contenders of these ids.
  */
-export async function runBenchmark(benchmark, { quick }) {
+export async function runBenchmark(benchmark, { quick, rows = [] }) {
   const places = findPlaces();
   const directory = scratchDirectory();
   console.log(`${benchmark.name}: ${benchmark.title}`);
@@ -30,7 +34,11 @@ export async function runBenchmark(benchmark, { quick }) {
   if (places.two === undefined) console.log('  one CPU only: rows on two CPUs are left out');
   benchmark.before?.({ quick });
   const settings = quick ? QUICK : FULL;
-  const all = benchmark.contenders({ directory, places, settings, quick });
+  const whole = benchmark.contenders({ directory, places, settings, quick });
+  const unknown = rows.find((row) => !whole.some(({ id }) => id === row));
+  if (unknown !== undefined)
+    throw new UnknownRow(`no row "${unknown}" (there are: ${whole.map(({ id }) => id).join(', ')})`);
+  const all = rows.length === 0 ? whole : whole.filter(({ id }) => rows.includes(id));
   for (const { label, skipped } of all.filter((contender) => contender.skipped)) {
     console.log(`  skipped: ${label}: ${skipped}`);
   }

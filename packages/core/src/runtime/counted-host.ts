@@ -10,6 +10,7 @@ import type {
   HostDirectory,
   HostFile,
   HostListener,
+  HostMount,
   HostProcess,
   HostSink,
   HostSource,
@@ -30,6 +31,22 @@ export function countedHost(host: HostAccess, progress: Completed): HostAccess {
     connect: async (address) => connection(await counted(host.connect(address))),
     run: async (path, args) => program(await counted(host.run(path, args))),
     workplace: async (path) => workplace(await counted(host.workplace(path))),
+    mount: async (path, options) => countedMount(await counted(host.mount(path, options)), progress),
+  };
+}
+
+/** Each answer to the kernel is a request that is done. */
+function countedMount(of: HostMount, progress: Completed): HostMount {
+  return {
+    serve: (take) => of.serve(take),
+    answer: (parts) => {
+      progress.hostRequests++;
+      return of.answer(parts);
+    },
+    notify: (parts) => of.notify(parts),
+    ended: of.ended,
+    unmount: () => of.unmount(),
+    close: () => of.close(),
   };
 }
 

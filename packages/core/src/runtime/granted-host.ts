@@ -18,6 +18,8 @@ import {
   type HostFile,
   type HostFileOptions,
   type HostListener,
+  type HostMount,
+  type HostMountOptions,
   type HostPlatform,
   type HostProcess,
   type HostWorkplace,
@@ -93,6 +95,11 @@ export class GrantedHost implements HostAccess {
   async workplace(path: string): Promise<HostWorkplace> {
     const place = this.#find({ kind: 'program', path, access: 'rw' });
     return (await this.#parts.platform()).workplace(place);
+  }
+
+  async mount(path: string, options: HostMountOptions): Promise<HostMount> {
+    const place = this.#find({ kind: 'mount', path, access: 'rw' });
+    return (await this.#parts.platform()).mount(place, options);
   }
 
   #findAddress(

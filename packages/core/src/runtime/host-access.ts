@@ -275,6 +275,46 @@ export interface HostWorkplace {
   close(): Promise<void>;
 }
 
+/** How a file system is mounted. */
+export interface HostMountOptions {
+  /** The name of the file system in the host's list of mounts. */
+  readonly source: string;
+  readonly readOnly: boolean;
+  /** Whether users other than that of ginit may look at it. */
+  readonly allowOther: boolean;
+  /** The longest message that the kernel sends, which the driver agrees on with it. */
+  readonly requestBytesMax: number;
+}
+
+/**
+ * A directory of the host where a file system is mounted whose driver this component is: the kernel
+ * asks, in the messages of its FUSE protocol, and the component answers. However the component
+ * ends, the mount goes away with it, and what waits for it fails.
+ */
+export interface HostMount {
+  /**
+   * Calls `take` with every message of the kernel from now on; its memory is good until `take`
+   * returns.
+   */
+  serve(take: (request: Uint8Array) => void): void;
+  /**
+   * Sends one message, made of these parts, at once. False if the kernel does not want it any more:
+   * who asked has been killed, or the mount is gone. A message that is none throws.
+   */
+  answer(parts: readonly Uint8Array[]): boolean;
+  /**
+   * Sends a message that nobody has asked for. The kernel may keep it waiting until others have
+   * been answered, so it must not be waited for where those are.
+   */
+  notify(parts: readonly Uint8Array[]): Promise<boolean>;
+  /** Settles when there is no mount any more, whoever has taken it away. */
+  readonly ended: Promise<void>;
+  /** Takes the mount away, while it is still served. False if somebody uses it: then it stays. */
+  unmount(): Promise<boolean>;
+  /** Takes the mount away whoever uses it. Settles when it is gone. */
+  close(): Promise<void>;
+}
+
 /** The host as the config grants it. Everything rejects with `HostError`. */
 export interface HostAccess {
   /** The grants that the component was started with, as the config spells them. */
@@ -299,6 +339,8 @@ export interface HostAccess {
   run(path: string, args?: readonly string[]): Promise<HostProcess>;
   /** Makes a private directory in which a granted program can be run. */
   workplace(path: string): Promise<HostWorkplace>;
+  /** Mounts a file system at a granted directory. The message of a refusal says what to do. */
+  mount(path: string, options: HostMountOptions): Promise<HostMount>;
 }
 
 /**
@@ -321,4 +363,5 @@ export interface HostPlatform {
   connect(kind: 'tcp' | 'unix', place: HostPlace): Promise<HostConnection>;
   run(place: HostPlace, args: readonly string[]): Promise<HostProcess>;
   workplace(place: HostPlace): Promise<HostWorkplace>;
+  mount(place: HostPlace, options: HostMountOptions): Promise<HostMount>;
 }

@@ -13,6 +13,7 @@ export const HOST_GRANT_KINDS = [
   'directory',
   'device',
   'program',
+  'mount',
   'tcp-listen',
   'tcp-connect',
   'unix-listen',
@@ -45,7 +46,8 @@ export function grantText({ kind, path, access }: HostGrantFact): string {
     case 'device':
       return `<${kind} path="${path}" access="${access}"/>`;
     case 'program':
-      return `<program path="${path}"/>`;
+    case 'mount':
+      return `<${kind} path="${path}"/>`;
     case 'tcp-listen':
     case 'tcp-connect':
     case 'unix-listen':

@@ -73,6 +73,7 @@ function grantForm(kind: HostGrantKind): string {
     case 'directory':
     case 'device':
     case 'program':
+    case 'mount':
       return `<${kind} .../>`;
     case 'tcp-listen':
     case 'tcp-connect':

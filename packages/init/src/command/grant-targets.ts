@@ -48,6 +48,7 @@ export class GrantTargets {
       case 'file':
       case 'directory':
       case 'device':
+      case 'mount':
       case 'unix-connect':
         return this.#at(path).real;
     }

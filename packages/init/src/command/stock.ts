@@ -19,6 +19,7 @@ const STOCK: Readonly<Record<string, string>> = {
   framebuffer_png: '@ginit/os/framebuffer_png',
   fs_rom: '@ginit/os/fs_rom',
   fs_tool: '@ginit/os/fs_tool',
+  fuse: '@ginit/os/fuse',
   host_rom: '@ginit/os/host_rom',
   http_block: '@ginit/block/http_block',
   image_block: '@ginit/block/image_block',

@@ -23,10 +23,11 @@ function readGrant(grant: GrantReading, findings: Findings): HostGrant | undefin
     case 'file':
     case 'directory':
     case 'device':
-    case 'program': {
+    case 'program':
+    case 'mount': {
       const path = readPath(grant.$node, grant.path, findings);
       if (path === undefined) return undefined;
-      const access = grant.$type === 'program' ? 'rw' : grant.access;
+      const access = grant.$type === 'program' || grant.$type === 'mount' ? 'rw' : grant.access;
       return { kind: grant.$type, path, access, position: grant.$node.position };
     }
     case 'unix':

@@ -70,6 +70,9 @@ export const HOST_SCHEMA = element(
       element('program', 'A program to run, with any arguments', {
         attributes: { path: attribute.text('Relative to the config file', { required: true }) },
       }),
+      element('mount', 'A directory where a file system is mounted', {
+        attributes: { path: attribute.text('Relative to the config file', { required: true }) },
+      }),
       element('device', 'A device file', {
         attributes: {
           path: attribute.text('Such as /dev/kvm', { required: true }),

@@ -1,5 +1,5 @@
 /** The file system of `ram_fs`: a tmpfs, whose space is that of the component's account. */
-import type { FileSystemSpace } from '@ginit/core/file_system';
+import type { BackendSpace } from '@ginit/core/file_system';
 import { Budget, Mount, MountBackend, Tmpfs } from '@ginit/rumpfs/tmpfs-server';
 
 /** The nodes that there may be, as far as `space` says; memory is what bounds them. */
@@ -28,8 +28,9 @@ export class RamFileSystem extends MountBackend {
   }
 
   /** What the account still has counts as free. */
-  override async space(): Promise<FileSystemSpace> {
-    const { nodesFree } = this.#mount.statistics();
-    return { ...(await this.#budget.space()), totalNodes: NODES_MAX, freeNodes: nodesFree };
+  override async space(): Promise<BackendSpace> {
+    const { nodesFree, blockSizeBytes: blockBytes, nameBytesMax } = this.#mount.statistics();
+    const { totalBytes, freeBytes } = await this.#budget.space();
+    return { totalBytes, freeBytes, totalNodes: NODES_MAX, freeNodes: nodesFree, blockBytes, nameBytesMax };
   }
 }

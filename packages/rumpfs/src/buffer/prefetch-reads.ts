@@ -79,17 +79,16 @@ export class PrefetchReads {
   ): Promise<void> {
     const { cache, loading, arrived, failed } = this.#parts;
     const size = cache.blockSizeBytes;
-    let failure: FsError | undefined;
-    try {
-      await cache.bio.read(cache.sectorOf(first), area.subarray(0, buffers.length * size));
-    } catch (error) {
-      failure = readError(first, error);
-    }
+    const whole = await this.#read(first, area.subarray(0, buffers.length * size));
     for (const [index, buffer] of buffers.entries()) {
-      loading.delete(first + index);
+      const block = first + index;
+      const bytes = area.subarray(index * size, (index + 1) * size);
+      // One block that cannot be read must not keep its neighbours from those who want them.
+      const failure = whole === undefined || buffers.length === 1 ? whole : await this.#read(block, bytes);
+      loading.delete(block);
       if (failure === undefined) {
-        buffer.bytes.set(area.subarray(index * size, (index + 1) * size));
-        arrived(first + index, buffer);
+        buffer.bytes.set(bytes);
+        arrived(block, buffer);
         results[index]?.resolve(buffer);
       } else {
         failed(buffer);
@@ -97,6 +96,17 @@ export class PrefetchReads {
       }
     }
     cache.staging.back(area);
+  }
+
+  /** Reads from a block on; why not, if that fails. */
+  async #read(block: number, into: Uint8Array): Promise<FsError | undefined> {
+    const { cache } = this.#parts;
+    try {
+      await cache.bio.read(cache.sectorOf(block), into);
+      return undefined;
+    } catch (error) {
+      return readError(block, error);
+    }
   }
 }
 

@@ -1,12 +1,14 @@
 /** A mounted file system as the File_system server library wants it. */
 import type {
+  AttributeChangeData,
   BackendListing,
+  BackendNewNode,
+  BackendSpace,
   FileSystemBackend,
   FileSystemErrorCode,
-  FileSystemSpace,
   NodeStatus,
 } from '@ginit/core/file_system';
-import { FsError, type FsErrorCode, type Mount, type Vnode } from '../library.ts';
+import { FsError, type FsErrorCode, type Mount, type NewNode, type Vnode } from '../library.ts';
 
 /** The error codes of the interface for the errors of the file systems. */
 const CODES: Readonly<Record<FsErrorCode, FileSystemErrorCode>> = {
@@ -58,13 +60,20 @@ export class MountBackend implements FileSystemBackend<Vnode> {
   }
 
   status(vnode: Vnode): NodeStatus {
-    const { sizeBytes, id, links, permissions, modifiedMs } = this.#mount.attributes(vnode);
-    return { type: vnode.type, sizeBytes, inode: id, links, mode: permissions, modifiedMs };
+    const { id, permissions, ...same } = this.#mount.attributes(vnode);
+    return { ...same, type: vnode.type, inode: id, mode: permissions };
   }
 
-  setModified(vnode: Vnode, modifiedMs: number): Promise<void> {
+  setAttributes(vnode: Vnode, change: Omit<AttributeChangeData, 'sizeBytes'>): Promise<void> {
     this.#changed();
-    return this.#mount.setAttributes(vnode, { modifiedMs });
+    const { mode, uid, gid, accessedMs, modifiedMs } = change;
+    return this.#mount.setAttributes(vnode, {
+      ...(mode === undefined ? {} : { permissions: mode & 0o7777 }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(gid === undefined ? {} : { gid }),
+      ...(accessedMs === undefined ? {} : { accessedMs }),
+      ...(modifiedMs === undefined ? {} : { modifiedMs }),
+    });
   }
 
   read(vnode: Vnode, position: number, into: Uint8Array): Promise<number> {
@@ -98,19 +107,19 @@ export class MountBackend implements FileSystemBackend<Vnode> {
     return this.#mount.list(vnode, cursor, entriesMax);
   }
 
-  createFile(vnode: Vnode, name: string): Promise<Vnode> {
+  createFile(vnode: Vnode, name: string, what?: BackendNewNode): Promise<Vnode> {
     this.#changed();
-    return this.#mount.createFile(vnode, name);
+    return this.#mount.createFile(vnode, name, newNode(what));
   }
 
-  createDirectory(vnode: Vnode, name: string): Promise<Vnode> {
+  createDirectory(vnode: Vnode, name: string, what?: BackendNewNode): Promise<Vnode> {
     this.#changed();
-    return this.#mount.createDirectory(vnode, name);
+    return this.#mount.createDirectory(vnode, name, newNode(what));
   }
 
-  createSymlink(vnode: Vnode, name: string, target: string): Promise<Vnode> {
+  createSymlink(vnode: Vnode, name: string, target: string, what?: BackendNewNode): Promise<Vnode> {
     this.#changed();
-    return this.#mount.createSymlink(vnode, name, target);
+    return this.#mount.createSymlink(vnode, name, target, newNode(what));
   }
 
   link(vnode: Vnode, name: string, target: Vnode): Promise<void> {
@@ -128,18 +137,20 @@ export class MountBackend implements FileSystemBackend<Vnode> {
     return this.#mount.removeDirectory(vnode, name);
   }
 
-  rename(vnode: Vnode, name: string, toDirectory: Vnode, toName: string): Promise<void> {
+  rename(vnode: Vnode, name: string, toDirectory: Vnode, toName: string, replace: boolean): Promise<void> {
     this.#changed();
-    return this.#mount.rename(vnode, name, toDirectory, toName);
+    return this.#mount.rename(vnode, name, toDirectory, toName, replace);
   }
 
   sync(): Promise<void> {
     return this.#mount.sync();
   }
 
-  space(): FileSystemSpace | Promise<FileSystemSpace> {
-    const { blockSizeBytes, blocks, blocksFree, nodes, nodesFree } = this.#mount.statistics();
+  space(): BackendSpace | Promise<BackendSpace> {
+    const { blockSizeBytes, blocks, blocksFree, nodes, nodesFree, nameBytesMax } = this.#mount.statistics();
     return {
+      blockBytes: blockSizeBytes,
+      nameBytesMax,
       totalBytes: blocks * blockSizeBytes,
       freeBytes: blocksFree * blockSizeBytes,
       totalNodes: nodes,
@@ -150,4 +161,9 @@ export class MountBackend implements FileSystemBackend<Vnode> {
   errorCode(error: unknown): FileSystemErrorCode | undefined {
     return error instanceof FsError ? CODES[error.code] : undefined;
   }
+}
+
+/** Without a wish the mount chooses mode and owner. */
+function newNode(what: BackendNewNode | undefined): NewNode | undefined {
+  return what && { permissions: what.mode, uid: what.uid, gid: what.gid };
 }

@@ -3,7 +3,7 @@ import { nextClear } from './bitmap.ts';
 import { changeBitmap, readyBitmap } from './bitmaps.ts';
 import { GROUP_FLAG } from './groups.ts';
 import { Inode } from './inode.ts';
-import { placeOf } from './inode-table.ts';
+import { placeOf, readTable } from './inode-table.ts';
 import { ROOT_INODE } from './superblock.ts';
 import type { Volume } from './volume.ts';
 
@@ -52,7 +52,7 @@ export class InodeAllocator {
       const place = placeOf(this.#volume, id);
       const table = cache.peek(place.block);
       if (table === undefined) {
-        await cache.read(place.block);
+        await readTable(this.#volume, id, place.block);
         continue;
       }
       const everUsed = bit < superblock.inodesPerGroup - at(groups.unusedInodes, group);

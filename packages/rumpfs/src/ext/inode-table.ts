@@ -2,6 +2,8 @@
  * Inodes on the device: their places in the tables of their groups, and how they are read from
  * there and written back.
  */
+import type { BlockBuffer } from '../buffer/block-buffer.ts';
+import { readAround } from '../buffer/read-around.ts';
 import { checkExtentRoot } from './extent-node.ts';
 import { fileBytesMax } from './file-size.ts';
 import { INCOMPATIBLE_FEATURE } from './features.ts';
@@ -21,6 +23,19 @@ export function placeOf(volume: Volume, id: number): { readonly block: number; r
   return { block: table + Math.floor(position / blockSizeBytes), offset: position % blockSizeBytes };
 }
 
+/** Reads the block that an inode is in, with its neighbours. */
+export function readTable(
+  { cache, superblock, groups }: Volume,
+  id: number,
+  block: number,
+): Promise<BlockBuffer> {
+  const { inodesPerGroup, inodeSizeBytes, blocksCount } = superblock;
+  const first = groups.inodeTable[Math.floor((id - 1) / inodesPerGroup)] ?? 0;
+  const blocks = Math.ceil((inodesPerGroup * inodeSizeBytes) / cache.blockSizeBytes);
+  readAround(cache, block, first, Math.min(first + blocks, blocksCount));
+  return cache.read(block);
+}
+
 /** Reads and checks an inode that a directory names, or, without links, the list of orphans. */
 export async function loadInode(volume: Volume, id: number, orphan = false): Promise<Inode> {
   const { inodesCount, firstInode } = volume.superblock;
@@ -37,7 +52,7 @@ export async function loadInode(volume: Volume, id: number, orphan = false): Pro
 export async function readInode(volume: Volume, id: number): Promise<Inode> {
   const { superblock } = volume;
   const { block, offset } = placeOf(volume, id);
-  const buffer = volume.cache.peek(block) ?? (await volume.cache.read(block));
+  const buffer = volume.cache.peek(block) ?? (await readTable(volume, id, block));
   const inode = new Inode(id);
   decodeInode(inode, buffer.view, offset, superblock);
   if (!isIntact(inode, buffer.view, offset, superblock))
@@ -49,7 +64,7 @@ export async function readInode(volume: Volume, id: number): Promise<Inode> {
 /** Writes the inode to its place in the table. */
 export async function storeInode(volume: Volume, inode: Inode): Promise<void> {
   const { block, offset } = placeOf(volume, inode.id);
-  const buffer = volume.cache.peek(block) ?? (await volume.cache.read(block));
+  const buffer = volume.cache.peek(block) ?? (await readTable(volume, inode.id, block));
   encodeInode(inode, buffer.view, offset, volume.superblock);
   volume.cache.markDirty(buffer, block, 'structure');
 }
@@ -57,7 +72,7 @@ export async function storeInode(volume: Volume, inode: Inode): Promise<void> {
 /** Writes a new inode to its place, which held something older. */
 export async function storeNewInode(volume: Volume, inode: Inode): Promise<void> {
   const { block, offset } = placeOf(volume, inode.id);
-  const buffer = volume.cache.peek(block) ?? (await volume.cache.read(block));
+  const buffer = volume.cache.peek(block) ?? (await readTable(volume, inode.id, block));
   formatInode(inode, buffer.view, offset, volume.superblock);
   encodeInode(inode, buffer.view, offset, volume.superblock);
   volume.cache.markDirty(buffer, block, 'structure');

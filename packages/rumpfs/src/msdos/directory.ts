@@ -1,4 +1,5 @@
 import type { BlockBuffer } from '../buffer/block-buffer.ts';
+import { readAround } from '../buffer/read-around.ts';
 import { FsError } from '../errors.ts';
 import { allocateClusters } from './allocate.ts';
 import { ENTRY_BYTES } from './boot-sector.ts';
@@ -20,6 +21,9 @@ import type { Volume } from './volume.ts';
 
 /** The most slots that a directory may have. */
 export const DIRECTORY_SLOTS_MAX = 65_536;
+
+/** So far the chain of a directory is followed, to read on. */
+const AHEAD_CLUSTERS = 32;
 
 /** An entry as it is listed. */
 export interface ListedEntry extends FoundEntry {
@@ -244,11 +248,34 @@ export class Directory {
         visitor.end?.(logical * this.#slotsPerBlock);
         return;
       }
-      const buffer = this.#volume.cache.peek(block) ?? (await this.#volume.cache.read(block));
+      const buffer = this.#volume.cache.peek(block) ?? (await this.#readOn(logical, block));
       this.#blockWalked = block;
       if (walk.walk(buffer.bytes, buffer.view, skip)) return;
       skip = 0;
     }
+  }
+
+  /** Reads a block of the directory, and what lies behind it on the device as in the directory. */
+  #readOn(logical: number, block: number): Promise<BlockBuffer> {
+    const { cache } = this.#volume;
+    readAround(cache, block, block, block + this.#blocksSideBySide(logical));
+    return cache.read(block);
+  }
+
+  /** The number of blocks from one on that lie side by side, as far as the FAT in memory tells. */
+  #blocksSideBySide(logical: number): number {
+    const { layout, geometry } = this.#volume;
+    if (this.#fixed) return geometry.rootBytes / layout.blockBytes - logical;
+    const within = logical % layout.blocksPerCluster;
+    const rest = layout.blocksPerCluster - within;
+    const run = new ClusterRun();
+    try {
+      this.chain.tryMap((logical - within) / layout.blocksPerCluster, AHEAD_CLUSTERS, run);
+    } catch (error) {
+      // A chain that goes wrong later on is told of when the walk comes there.
+      if (!(error instanceof FsError)) throw error;
+    }
+    return rest + Math.max(0, run.count - 1) * layout.blocksPerCluster;
   }
 
   async #change(slot: number, change: (buffer: BlockBuffer, within: number) => void): Promise<number> {

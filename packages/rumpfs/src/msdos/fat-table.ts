@@ -1,5 +1,6 @@
 import type { BlockBuffer } from '../buffer/block-buffer.ts';
 import type { BufferCache } from '../buffer/buffer-cache.ts';
+import { readAround } from '../buffer/read-around.ts';
 import { FIRST_CLUSTER, type Geometry } from './boot-sector.ts';
 import type { Layout } from './layout.ts';
 
@@ -57,11 +58,20 @@ export class FatTable {
     return raw === this.#mask - 8 ? FAT_BAD : FAT_INVALID;
   }
 
+  /** Reads the part that was missing, with what is around it. Rejects with `InputOutput`. */
+  async readMissing(): Promise<void> {
+    const { blockBytes } = this.#layout;
+    const first = Math.floor(this.#start / blockBytes);
+    const end = Math.ceil((this.#start + this.#geometry.fatBytes) / blockBytes);
+    readAround(this.#cache, this.missing, first, end);
+    await this.#cache.read(this.missing);
+  }
+
   /** The meaning of a cluster's entry. Rejects with `InputOutput`. */
   async read(cluster: number): Promise<number> {
     for (let said = this.get(cluster); ; said = this.get(cluster)) {
       if (said !== FAT_MISSING) return said;
-      await this.#cache.read(this.missing);
+      await this.readMissing();
     }
   }
 
@@ -74,7 +84,7 @@ export class FatTable {
 
   /** `trySet`, with the table read as needed. Rejects with `InputOutput`. */
   async set(cluster: number, next: number): Promise<void> {
-    while (!this.trySet(cluster, next)) await this.#cache.read(this.missing);
+    while (!this.trySet(cluster, next)) await this.readMissing();
   }
 
   /**
@@ -162,7 +172,7 @@ export class FatTable {
   async #readRaw(cluster: number): Promise<number> {
     for (let raw = this.#raw(cluster); ; raw = this.#raw(cluster)) {
       if (raw !== FAT_MISSING) return raw;
-      await this.#cache.read(this.missing);
+      await this.readMissing();
     }
   }
 

@@ -101,10 +101,8 @@ export class Volume {
   }
 
   /** Reads the part of the FAT that was missing. Rejects with `InputOutput`. */
-  async readFat(): Promise<void> {
-    const { missing } = this.fat;
-    this.cache.prefetch(missing, 1);
-    await this.cache.read(missing);
+  readFat(): Promise<void> {
+    return this.fat.readMissing();
   }
 
   /**

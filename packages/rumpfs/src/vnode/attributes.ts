@@ -42,6 +42,12 @@ export interface NewNode {
   readonly gid: number;
 }
 
+/** New nodes of whoever has no wish. */
+export const DEFAULT_FILE: NewNode = { permissions: 0o644, uid: 0, gid: 0 };
+export const DEFAULT_DIRECTORY: NewNode = { permissions: 0o755, uid: 0, gid: 0 };
+/** A symbolic link has no permissions of its own. */
+export const SYMLINK_NODE: NewNode = { permissions: 0o777, uid: 0, gid: 0 };
+
 export interface DirectoryEntry {
   readonly name: string;
   readonly id: number;

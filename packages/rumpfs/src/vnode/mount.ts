@@ -1,18 +1,18 @@
-import { PATH_BYTES_MAX } from '@ginit/core/file_system';
 import { ReaderWriterLock } from '@ginit/core/async';
 import { assert, FsError } from '../errors.ts';
 import type { Hypercalls } from '../hypercall/hypercalls.ts';
 import { WAITERS } from '../hypercall/waiters.ts';
-import type {
-  AttributeChange,
-  Attributes,
-  DirectoryListing,
-  FileSystemStatistics,
-  NewNode,
-} from './attributes.ts';
+import type { AttributeChange, Attributes, DirectoryListing, FileSystemStatistics } from './attributes.ts';
+import { DEFAULT_DIRECTORY, DEFAULT_FILE, type NewNode, SYMLINK_NODE } from './attributes.ts';
 import type { FileSystem, FileSystemNode } from './file-system.ts';
 import { type EntryName, encodeText, entryName } from './names.ts';
-import { requireDirectory, requireFile, requireLinked, requireOffset } from './requirements.ts';
+import {
+  requireDirectory,
+  requireFile,
+  requireLinked,
+  requireOffset,
+  requireTarget,
+} from './requirements.ts';
 import { type MoveTree, requireMovable } from './movable.ts';
 import { NameCache } from './name-cache.ts';
 import { SyncTurns } from './sync-turns.ts';
@@ -22,9 +22,6 @@ import { VnodeTable } from './vnode-table.ts';
 const BYTES_PER_IDLE_VNODE = 4096;
 const IDLE_VNODES_MIN = 32;
 const ENTRIES_PER_LIST_MAX = 1024;
-const DEFAULT_FILE: NewNode = { permissions: 0o644, uid: 0, gid: 0 };
-const DEFAULT_DIRECTORY: NewNode = { permissions: 0o755, uid: 0, gid: 0 };
-const SYMLINK_NODE: NewNode = { permissions: 0o777, uid: 0, gid: 0 };
 
 /** What the mount itself asks of the world. */
 export type MountHypercalls = Pick<Hypercalls, 'now' | 'memoryBytes'>;
@@ -205,15 +202,17 @@ export class Mount {
     return this.#creating(directory, entry, (nowMs) => directory.node.createDirectory(entry, what, nowMs));
   }
 
-  async createSymlink(directory: Vnode, name: string, target: string): Promise<Vnode> {
+  async createSymlink(
+    directory: Vnode,
+    name: string,
+    target: string,
+    what: NewNode = SYMLINK_NODE,
+  ): Promise<Vnode> {
     const entry = this.#entry(directory, name);
     const bytes = encodeText(target);
-    if (bytes.length === 0 || bytes.includes(0))
-      throw new FsError('InvalidArgument', 'a target without a path');
-    if (bytes.length > PATH_BYTES_MAX)
-      throw new FsError('PathTooLong', `a target has at most ${PATH_BYTES_MAX} bytes`);
+    requireTarget(bytes);
     return this.#creating(directory, entry, (nowMs) =>
-      directory.node.createSymlink(entry, bytes, SYMLINK_NODE, nowMs),
+      directory.node.createSymlink(entry, bytes, { ...what, permissions: SYMLINK_NODE.permissions }, nowMs),
     );
   }
 
@@ -263,38 +262,41 @@ export class Mount {
     }
   }
 
-  /** Moves an entry, replacing a file by a file or an empty directory by a directory. */
-  async rename(directory: Vnode, name: string, toDirectory: Vnode, toName: string): Promise<void> {
+  /**
+   * Moves an entry, replacing a file by a file or an empty directory by a directory; or, without
+   * `replace`, only to a name that is free.
+   */
+  async rename(
+    directory: Vnode,
+    name: string,
+    toDirectory: Vnode,
+    toName: string,
+    replace = true,
+  ): Promise<void> {
     const from = this.#entry(directory, name);
     const to = this.#entry(toDirectory, toName);
     const held: Vnode[] = [];
-    const taken = [
+    const concerned = [
       [directory, name],
       [toDirectory, toName],
     ] as const;
     try {
-      await this.#rearranging(taken, async (nowMs) => {
+      await this.#rearranging(concerned, async (nowMs) => {
         requireLinked(directory);
         requireLinked(toDirectory);
         const source = await this.#child(directory, from);
         held.push(source);
-        const replacedId = await toDirectory.node.lookup(to);
-        const replaced = replacedId === undefined ? undefined : await this.#table.get(replacedId);
-        if (replaced !== undefined) held.push(replaced);
-        const same = replaced === source;
-        if (same && !(this.#fileSystem.ignoresCase === true && from.text !== to.text)) return;
-        await requireMovable(this.#moveTree, { source, toDirectory, replaced: same ? undefined : replaced });
-        await directory.node.rename(
-          {
-            name: from,
-            source: source.node,
-            toDirectory: toDirectory.node,
-            toName: to,
-            replaced: same ? undefined : replaced?.node,
-            replacedInUse: replaced !== undefined && replaced.references > 1,
-          },
-          nowMs,
-        );
+        const takenId = await toDirectory.node.lookup(to);
+        const taken = takenId === undefined ? undefined : await this.#table.get(takenId);
+        if (taken !== undefined) held.push(taken);
+        const sameSpelling = !(this.#fileSystem.ignoresCase === true && from.text !== to.text);
+        if (replace && taken === source && sameSpelling) return;
+        await requireMovable(this.#moveTree, { source, toDirectory, taken, replace, sameSpelling });
+        const replaced = taken === source ? undefined : taken?.node;
+        const replacedInUse = taken !== undefined && taken.references > 1;
+        const names = { name: from, toName: to };
+        const nodes = { source: source.node, toDirectory: toDirectory.node, replaced, replacedInUse };
+        await directory.node.rename({ ...names, ...nodes }, nowMs);
       });
     } finally {
       for (const vnode of held) await this.release(vnode);

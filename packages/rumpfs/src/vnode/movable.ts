@@ -17,11 +17,23 @@ export interface MoveTree {
 export interface Move {
   readonly source: Vnode;
   readonly toDirectory: Vnode;
-  readonly replaced: Vnode | undefined;
+  /** What has the new name so far. */
+  readonly taken: Vnode | undefined;
+  /** Whether `taken` may be replaced. */
+  readonly replace: boolean;
+  /** Whether both names are spelled alike. */
+  readonly sameSpelling: boolean;
 }
 
-/** Checks a move: no directory moves below itself, and a node replaces only its own kind. */
-export async function requireMovable(tree: MoveTree, { source, toDirectory, replaced }: Move): Promise<void> {
+/**
+ * Checks a move: no directory moves below itself, a node replaces only its own kind, and only if it
+ * may.
+ */
+export async function requireMovable(tree: MoveTree, move: Move): Promise<void> {
+  const { source, toDirectory, taken, replace, sameSpelling } = move;
+  const replaced = taken === source ? undefined : taken;
+  if (!replace && taken !== undefined && (replaced !== undefined || sameSpelling))
+    throw new FsError('Exists', 'the new name exists');
   if (source === tree.root || replaced === tree.root) throw new FsError('Busy', 'the root stays');
   if (source.type === 'directory') {
     await requireNotBelow(tree, source, toDirectory);

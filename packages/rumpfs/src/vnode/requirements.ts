@@ -1,6 +1,7 @@
 /**
  * The conditions that operations on vnodes check first. Each throws the `FsError` of its refusal.
  */
+import { PATH_BYTES_MAX } from '@ginit/core/file_system';
 import { FsError } from '../errors.ts';
 import type { Vnode } from './vnode.ts';
 
@@ -25,4 +26,12 @@ export function requireOffset(offset: number): void {
   if (!Number.isSafeInteger(offset) || offset < 0) {
     throw new FsError('InvalidArgument', `${offset} is no position in a file`);
   }
+}
+
+/** Checks the target of a new symbolic link. */
+export function requireTarget(target: Uint8Array): void {
+  if (target.length === 0 || target.includes(0))
+    throw new FsError('InvalidArgument', 'a target without a path');
+  if (target.length > PATH_BYTES_MAX)
+    throw new FsError('PathTooLong', `a target has at most ${PATH_BYTES_MAX} bytes`);
 }

@@ -13,32 +13,36 @@ import { cutFatEverywhere, FAT_POWER_FORMS } from './cut-fat.ts';
 const CHECKED_EVERY = 40;
 
 describe('power failures', () => {
-  const ext = campaignOf('crash', 'ext2', 2);
-  test.skipIf(missingTools !== undefined || ext === undefined)(
-    `ext: what was synced is there ${missingTools ?? ''}`,
-    { timeout: 0 },
-    async () => {
-      const workshop = new Workshop();
-      const cases = [...JOURNAL_CASES, ...PLAIN_CASES];
-      const { count, seed: first } = ext ?? { count: 0, seed: 0 };
-      const counts = { runs: 0, states: 0, checked: 0, mended: 0 };
-      const progress = new Progress('crash ext2', first, count, 1);
-      for (let seed = first; seed < first + count; seed += 1) {
-        const one = cases[seed % cases.length];
-        if (one === undefined) break;
-        const image = workshop.make(one.size, ['-b', String(one.blockSize), '-N', '128', ...one.args]);
-        const found = await cutEverywhere(workshop, CHECKED_EVERY, image, one, seed);
-        counts.runs += 1;
-        counts.states += found.states;
-        counts.checked += found.checked;
-        counts.mended += found.mended;
-        progress.at(seed + 1, counts);
-      }
-      workshop.dispose();
-      progress.end(counts);
-      expect(counts.states).toBeGreaterThan(count * 20);
-    },
-  );
+  for (const [type, cases] of [
+    ['ext2', PLAIN_CASES],
+    ['ext4', JOURNAL_CASES],
+  ] as const) {
+    const ext = campaignOf('crash', type, 2);
+    test.skipIf(missingTools !== undefined || ext === undefined)(
+      `${type}: what was synced is there ${missingTools ?? ''}`,
+      { timeout: 0 },
+      async () => {
+        const workshop = new Workshop();
+        const { count, seed: first } = ext ?? { count: 0, seed: 0 };
+        const counts = { runs: 0, states: 0, checked: 0, mended: 0 };
+        const progress = new Progress(`crash ${type}`, first, count, 1);
+        for (let seed = first; seed < first + count; seed += 1) {
+          const one = cases[seed % cases.length];
+          if (one === undefined) break;
+          const image = workshop.make(one.size, ['-b', String(one.blockSize), '-N', '128', ...one.args]);
+          const found = await cutEverywhere(workshop, CHECKED_EVERY, image, one, seed);
+          counts.runs += 1;
+          counts.states += found.states;
+          counts.checked += found.checked;
+          counts.mended += found.mended;
+          progress.at(seed + 1, counts);
+        }
+        workshop.dispose();
+        progress.end(counts);
+        expect(counts.states).toBeGreaterThan(count * 20);
+      },
+    );
+  }
 
   const fat = campaignOf('crash', 'msdos', 2);
   test.skipIf(missingFatTools !== undefined || fat === undefined)(

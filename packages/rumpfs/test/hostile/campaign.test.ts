@@ -22,6 +22,7 @@ const VISITS = 40;
 const PATIENCE_MS = 60_000;
 const MISSING: Record<VictimType, string | undefined> = {
   ext2: missingTools,
+  ext4: missingTools,
   msdos: missingFatTools,
   cd9660: missingZisofs,
 };
@@ -42,7 +43,7 @@ async function within<Result>(work: Promise<Result>): Promise<Result> {
 }
 
 describe('hostile images', () => {
-  for (const type of ['ext2', 'msdos', 'cd9660'] as const) {
+  for (const type of ['ext2', 'ext4', 'msdos', 'cd9660'] as const) {
     const campaign = campaignOf('hostile', type, USUAL_COUNT);
     test.skipIf(MISSING[type] !== undefined || campaign === undefined)(
       `${type}: every use ends ${MISSING[type] ?? ''}`,

@@ -26,6 +26,8 @@ export function mutate(victim: Victim, into: Uint8Array, seed: number): void {
   for (let left = 1 + upTo(random() < 0.7 ? 3 : 12); left > 0; left -= 1) {
     const at = Math.min(place(), into.length - 4);
     const aligned = at & ~3;
+    // Journals of ext are in big endian, discs in both.
+    const little = random() < 0.75;
     switch (upTo(7)) {
       case 0:
         view.setUint8(at, view.getUint8(at) ^ (1 << upTo(8)));
@@ -34,14 +36,14 @@ export function mutate(victim: Victim, into: Uint8Array, seed: number): void {
         view.setUint8(at, upTo(256));
         break;
       case 2:
-        view.setUint16(at & ~1, INTERESTING[upTo(INTERESTING.length)] ?? 0, true);
+        view.setUint16(at & ~1, INTERESTING[upTo(INTERESTING.length)] ?? 0, little);
         break;
       case 3:
-        view.setUint32(aligned, INTERESTING[upTo(INTERESTING.length)] ?? 0, true);
+        view.setUint32(aligned, INTERESTING[upTo(INTERESTING.length)] ?? 0, little);
         break;
       case 4:
         // A number near what is there, or of something else that there is.
-        view.setUint32(aligned, view.getUint32(aligned, true) + upTo(9) - 4, true);
+        view.setUint32(aligned, view.getUint32(aligned, little) + upTo(9) - 4, little);
         break;
       case 5:
         view.setUint32(aligned, view.getUint32(place() & ~3 & (into.length - 4), true), true);

@@ -12,9 +12,20 @@ type Range = Victim['ranges'][number];
 const MANY = Object.fromEntries(Array.from({ length: 80 }, (_unused, index) => [`name-${index}`, 'x']));
 const TREE = { file: pattern(90_000), directory: { inner: { deep: 'deep' }, other: '' }, many: MANY };
 
-const EXT_KINDS: readonly { readonly title: string; readonly args: readonly string[] }[] = [
+interface ExtKind {
+  readonly title: string;
+  readonly args: readonly string[];
+}
+
+const EXT2_KINDS: readonly ExtKind[] = [
   { title: 'ext2', args: ['-t', 'ext2'] },
   { title: 'ext2, 4 KiB', args: ['-t', 'ext2', '-b', '4096'] },
+  { title: 'ext2 with small inodes', args: ['-t', 'ext2', '-I', '128'] },
+  { title: 'ext2 in one group of meta_bg', args: ['-t', 'ext2', '-O', 'meta_bg,^resize_inode'] },
+];
+
+/** With a journal. */
+const EXT4_KINDS: readonly ExtKind[] = [
   { title: 'ext3', args: ['-t', 'ext3'] },
   { title: 'ext4', args: ['-t', 'ext4'] },
   { title: 'ext4 without checksums', args: ['-t', 'ext4', '-O', '^metadata_csum,^64bit'] },
@@ -43,10 +54,14 @@ function extRanges(workshop: Workshop, image: Uint8Array): Range[] {
     .map(Number);
   for (const block of journal.slice(0, 12)) blocks.add(block);
   const places = [...blocks].filter((block) => block > 0 && (block + 1) * size <= image.length);
-  const whole = places.map((block) => ({ from: block * size, length: size }));
+  // The rest of a block is empty, as a rule.
+  const used = (block: number): number =>
+    image.subarray(block * size, (block + 1) * size).findLastIndex((byte) => byte !== 0) + 1;
+  const whole = places.map((block) => ({ from: block * size, length: used(block) }));
   // Where most of what matters stands, once more.
-  const heads = places.map((block) => ({ from: block * size, length: 128 }));
-  return [{ from: 1024, length: 400 }, { from: descriptors, length: 128 }, ...whole, ...heads];
+  const heads = whole.map(({ from, length }) => ({ from, length: Math.min(length, 128) }));
+  const structures = [...whole, ...heads].filter(({ length }) => length > 0);
+  return [{ from: 1024, length: 400 }, { from: descriptors, length: 128 }, ...structures];
 }
 
 /** With files in pieces, a hash tree, attributes, and, where there is one, a journal to replay. */
@@ -79,11 +94,11 @@ async function extVictim(workshop: Workshop, title: string, args: readonly strin
   return { title, image: copy, ranges: extRanges(workshop, copy) };
 }
 
-async function extVictims(): Promise<Victim[]> {
+async function extVictims(kinds: readonly ExtKind[]): Promise<Victim[]> {
   const workshop = new Workshop();
   try {
     const victims: Victim[] = [];
-    for (const { title, args } of EXT_KINDS) victims.push(await extVictim(workshop, title, args));
+    for (const { title, args } of kinds) victims.push(await extVictim(workshop, title, args));
     return victims;
   } finally {
     workshop.dispose();
@@ -196,5 +211,10 @@ function isoVictims(): Victim[] {
 }
 
 /** The formats that get hostile images, and their victims. */
-export const VICTIMS = { ext2: extVictims, msdos: filledFats, cd9660: isoVictims } as const;
+export const VICTIMS = {
+  ext2: () => extVictims(EXT2_KINDS),
+  ext4: () => extVictims(EXT4_KINDS),
+  msdos: filledFats,
+  cd9660: isoVictims,
+} as const;
 export type VictimType = keyof typeof VICTIMS;

@@ -13,7 +13,7 @@ import { Pair, type PairForm } from '../model-pair.ts';
 import { anyStep, located } from '../model-steps.ts';
 import { FAT_FORMS } from '../msdos-forms.ts';
 import { ourFindings } from '../our-check.ts';
-import { EXT_MODEL_KINDS, memoryFor } from './ext-kinds.ts';
+import { EXT2_MODEL_KINDS, EXT4_MODEL_KINDS, memoryFor } from './ext-kinds.ts';
 
 const STEPS = 600;
 const steps = fc.array(anyStep, { minLength: STEPS, maxLength: STEPS });
@@ -41,38 +41,43 @@ async function compared(
 }
 
 describe('long sequences of operations', () => {
-  const ext = campaignOf('model', 'ext2', 2);
-  test.skipIf(missingTools !== undefined || ext === undefined)(
-    `ext behaves as the model ${missingTools ?? ''}`,
-    { timeout: 0 },
-    async () => {
-      const workshop = new Workshop();
-      const { count, seed: first } = ext ?? { count: 0, seed: 0 };
-      const counts = { runs: 0, steps: 0 };
-      const progress = new Progress('model ext2', first, count, 5);
-      for (let seed = first; seed < first + count; seed += 1) {
-        const kind = EXT_MODEL_KINDS[(seed >> 1) % EXT_MODEL_KINDS.length];
-        const [some] = fc.sample(steps, { seed, numRuns: 1 });
-        if (kind === undefined || some === undefined) break;
-        const { title, size, args } = kind;
-        const options = optionsOf(seed);
-        const memoryBytes = memoryFor(title, args, options.memoryBytes ?? 4 << 20);
-        try {
-          const image = workshop.make(size, args);
-          const done = await compared(image, { ...options, memoryBytes }, { type: 'ext2' }, some);
-          expect(workshop.check(done)).toBe('');
-          expect(await ourFindings(done, 'ext2')).toBe('');
-        } catch (error) {
-          throw new Error(`${title}, seed ${seed}`, { cause: error });
+  for (const [type, kinds] of [
+    ['ext2', EXT2_MODEL_KINDS],
+    ['ext4', EXT4_MODEL_KINDS],
+  ] as const) {
+    const ext = campaignOf('model', type, 2);
+    test.skipIf(missingTools !== undefined || ext === undefined)(
+      `${type} behaves as the model ${missingTools ?? ''}`,
+      { timeout: 0 },
+      async () => {
+        const workshop = new Workshop();
+        const { count, seed: first } = ext ?? { count: 0, seed: 0 };
+        const counts = { runs: 0, steps: 0 };
+        const progress = new Progress(`model ${type}`, first, count, 5);
+        for (let seed = first; seed < first + count; seed += 1) {
+          const kind = kinds[(seed >> 1) % kinds.length];
+          const [some] = fc.sample(steps, { seed, numRuns: 1 });
+          if (kind === undefined || some === undefined) break;
+          const { title, size, args } = kind;
+          const options = optionsOf(seed);
+          const memoryBytes = memoryFor(title, args, options.memoryBytes ?? 4 << 20);
+          try {
+            const image = workshop.make(size, args);
+            const done = await compared(image, { ...options, memoryBytes }, { type }, some);
+            expect(workshop.check(done)).toBe('');
+            expect(await ourFindings(done, 'ext2')).toBe('');
+          } catch (error) {
+            throw new Error(`${title}, seed ${seed}`, { cause: error });
+          }
+          counts.runs += 1;
+          counts.steps += some.length;
+          progress.at(seed + 1, counts);
         }
-        counts.runs += 1;
-        counts.steps += some.length;
-        progress.at(seed + 1, counts);
-      }
-      workshop.dispose();
-      progress.end(counts);
-    },
-  );
+        workshop.dispose();
+        progress.end(counts);
+      },
+    );
+  }
 
   const fat = campaignOf('model', 'msdos', 2);
   test.skipIf(missingFatTools !== undefined || fat === undefined)(

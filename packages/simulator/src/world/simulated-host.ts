@@ -80,6 +80,10 @@ export class SimulatedHost implements HostPlatform {
     return notSimulated('program', place);
   }
 
+  mount(place: HostPlace): Promise<never> {
+    return notSimulated('mount', place);
+  }
+
   workplace(place: HostPlace): Promise<never> {
     return notSimulated('program', place);
   }

@@ -19,6 +19,7 @@ export const jailGrant = record({
     'unix-listen',
     'unix-connect',
     'program',
+    'mount',
   ]),
   access: oneOf(['ro', 'rw']),
   target: text(PATH_BYTES),
@@ -92,6 +93,7 @@ function pathRule({ kind, access, target }: JailGrant): { path: string; access: 
     case 'tcp-listen':
     case 'tcp-connect':
     case 'program':
+    case 'mount':
       return undefined;
   }
 }
@@ -118,6 +120,7 @@ export function grantsLack(grants: readonly Pick<JailGrant, 'kind'>[], abi: numb
   const needs = (least: number, what: string): string | undefined =>
     abi < least ? `Landlock ABI ${abi}: ${what} (that takes ABI ${least})` : undefined;
   if (has('program')) return 'a jailed process starts no programs: <program> is refused';
+  if (has('mount')) return 'a jailed process mounts nothing: <mount> is refused';
   return (
     (has('tcp-listen', 'tcp-connect') ? needs(ABI.ports, 'TCP ports cannot be bound') : undefined) ??
     (has('device') ? needs(ABI.deviceControl, 'controls of devices cannot be bound') : undefined) ??

@@ -36,7 +36,7 @@ export class Connection {
   readonly directoryBytes: number;
   readonly #requests: PacketRequests;
   /** Whom to tell of changes, by the handles of watched nodes. */
-  readonly #watchers = new Map<number, () => void>();
+  readonly #watchers = new Map<number, (inode: number) => void>();
 
   /**
    * Takes over the session's packet stream. Throws RangeError if its bulk buffer is too small to be
@@ -54,17 +54,17 @@ export class Connection {
     this.#requests = new PacketRequests(source, {
       closedError: (closure) =>
         new PeerGone(closure === 'closed' ? 'the session was closed' : `the file system server: ${closure}`),
-      unasked: ({ operation, handle }) => {
-        if (operation === FILE_SYSTEM_OPERATION.contentChanged) this.#watchers.get(handle)?.();
+      unasked: ({ operation, handle, position }) => {
+        if (operation === FILE_SYSTEM_OPERATION.contentChanged) this.#watchers.get(handle)?.(position);
       },
     });
   }
 
   /**
    * From now on `changed` is called with every word of a change of a watched node; the result ends
-   * that.
+   * that. A handle of `changes` is told the inode.
    */
-  watch(handle: number, changed: () => void): () => void {
+  watch(handle: number, changed: (inode: number) => void): () => void {
     this.#watchers.set(handle, changed);
     return () => this.#watchers.delete(handle);
   }
@@ -79,6 +79,20 @@ export class Connection {
     return this.#perform(
       length,
       (packet) => fill(packet, FILE_SYSTEM_OPERATION.read, handle, position, length),
+      (packet, payload) => take(payload.subarray(0, requireDone(packet, 'read'))),
+    );
+  }
+
+  /** Reads entries of a directory with their statuses, likewise. */
+  readStatus<Result>(
+    handle: number,
+    position: number,
+    length: number,
+    take: (bytes: Uint8Array) => Result,
+  ): Promise<Result> {
+    return this.#perform(
+      length,
+      (packet) => fill(packet, FILE_SYSTEM_OPERATION.readStatus, handle, position, length),
       (packet, payload) => take(payload.subarray(0, requireDone(packet, 'read'))),
     );
   }

@@ -5,7 +5,8 @@ export {
   type ConnectFileSystemOptions,
   type NodeWatch,
 } from './client.ts';
-export type { FileSystemEntry } from './directory-entry.ts';
+export type { FileSystemEntry, StatusEntry } from './directory-entry.ts';
+export { NodesClient, type NodeChange } from './nodes-client.ts';
 export { decodeName, encodeName } from './names.ts';
 export { OpenDirectory } from './open-directory.ts';
 export { OpenFile } from './open-file.ts';

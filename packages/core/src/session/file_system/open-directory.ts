@@ -79,7 +79,7 @@ export class OpenDirectory implements AsyncDisposable {
   /** Renames, replacing what has the new name as in POSIX. */
   move(name: string, to: OpenDirectory, toName: string): Promise<void> {
     const { session } = this.#connection;
-    return session.move(this.handle, toNameData(name), to.handle, toNameData(toName));
+    return session.move(this.handle, toNameData(name), to.handle, toNameData(toName), 'replace');
   }
 
   /** Gives an open node one more name here. */

@@ -33,12 +33,11 @@ export const getAttributes: Operation = async (share, ask, answer) => {
   ask.end();
   const status = await share.status(fid);
   const { mode, uid, gid } = share.attributes.of(status);
-  const { sizeBytes, links, modifiedMs } = status;
+  const { sizeBytes, links, modifiedMs, accessedMs, changedMs, allocatedBytes } = status;
   answer.u64(BASIC).qid(qidOf(status)).u32(mode).u32(uid).u32(gid).u64(links).u64(0).u64(sizeBytes);
-  answer.u64(BLOCK_BYTES).u64(Math.ceil(sizeBytes / SECTOR_BYTES));
-  // Of the times of a node only that of its last change is known.
-  for (let time = 0; time < 3; time++)
-    answer.u64(Math.floor(modifiedMs / MS_PER_SECOND)).u64((modifiedMs % MS_PER_SECOND) * NS_PER_MS);
+  answer.u64(BLOCK_BYTES).u64(Math.ceil(allocatedBytes / SECTOR_BYTES));
+  for (const ms of [accessedMs, modifiedMs, changedMs])
+    answer.u64(Math.floor(ms / MS_PER_SECOND)).u64((ms % MS_PER_SECOND) * NS_PER_MS);
   answer.u64(0).u64(0).u64(0).u64(0);
 };
 

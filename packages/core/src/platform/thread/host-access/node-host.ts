@@ -8,6 +8,7 @@ import { openNodeDevice } from './node-device.ts';
 import { openNodeDirectory } from './node-directory.ts';
 import { openNodeFile } from './node-file.ts';
 import { runProgram } from './node-program.ts';
+import { mountAt } from './node-mount.ts';
 import { connectSocket, listenSocket } from './node-sockets.ts';
 import { makeWorkplace } from './node-workplace.ts';
 import { OpenThings } from './open-things.ts';
@@ -35,6 +36,7 @@ export function nodeHost(pins: MemoryPins | undefined, lack: (text: string) => v
     listen: (kind, place) => listenSocket(kind, place, things, pins),
     connect: (kind, place) => connectSocket(kind, place, things, pins),
     run: (place, args) => runProgram(place, args, things, pins),
+    mount: (place, options) => mountAt(place, options, things),
     workplace: (place) => makeWorkplace(place, { things, pins, opened: (file) => pinning(file, pins) }),
   };
 }

@@ -9,7 +9,13 @@
  * locks where it must. It fails with errors of its own, which `errorCode` translates, or with
  * `RpcError`s of the interface.
  */
-import type { FileSystemErrorCode, FileSystemSpace, NodeStatus, NodeType } from '../declaration.ts';
+import type {
+  AttributeChangeData,
+  FileSystemErrorCode,
+  FileSystemSpace,
+  NodeStatus,
+  NodeType,
+} from '../declaration.ts';
 
 /** A node as far as the server looks at it: one object per node, whoever holds it. */
 export interface BackendNode {
@@ -26,6 +32,16 @@ export interface BackendListing {
   readonly nextCursor: number | undefined;
 }
 
+/** The mode and owner of a new node. */
+export interface BackendNewNode {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** What a backend says of its space; whether a session may write is the session's business. */
+export type BackendSpace = Omit<FileSystemSpace, 'writeable'>;
+
 /** The file system behind a server. */
 export interface FileSystemBackend<Node extends BackendNode> {
   /** False: every session is read-only. */
@@ -40,7 +56,8 @@ export interface FileSystemBackend<Node extends BackendNode> {
   release(node: Node): Promise<void>;
 
   status(node: Node): NodeStatus | Promise<NodeStatus>;
-  setModified(node: Node, modifiedMs: number): Promise<void>;
+  /** Sets mode, owner and times. `sizeBytes` is none of its business: that is `truncate`. */
+  setAttributes(node: Node, change: Omit<AttributeChangeData, 'sizeBytes'>): Promise<void>;
   /**
    * Fills `into` from `position` on; fewer bytes at the file's end only. `into` may be memory
    * shared with a peer.
@@ -57,21 +74,23 @@ export interface FileSystemBackend<Node extends BackendNode> {
   lookup(directory: Node, name: string): Promise<Node>;
   /** At most `entriesMax` entries from `cursor` on: 0, or a `nextCursor`. */
   list(directory: Node, cursor: number, entriesMax: number): Promise<BackendListing>;
-  /** The new node, held. */
-  createFile(directory: Node, name: string): Promise<Node>;
-  createDirectory(directory: Node, name: string): Promise<Node>;
-  createSymlink(directory: Node, name: string, target: string): Promise<Node>;
+  /** The new node, held. Without `what` mode and owner are the backend's choice. */
+  createFile(directory: Node, name: string, what?: BackendNewNode): Promise<Node>;
+  createDirectory(directory: Node, name: string, what?: BackendNewNode): Promise<Node>;
+  /** A symbolic link has no mode of its own. */
+  createSymlink(directory: Node, name: string, target: string, what?: BackendNewNode): Promise<Node>;
   /** Refuses directories as targets, but names that exist first, as POSIX systems do. */
   link(directory: Node, name: string, target: Node): Promise<void>;
   /** Removes the name of anything but a directory. */
   unlink(directory: Node, name: string): Promise<void>;
   /** Removes an empty directory. */
   removeDirectory(directory: Node, name: string): Promise<void>;
-  rename(directory: Node, name: string, toDirectory: Node, toName: string): Promise<void>;
+  /** `replace`: what has the new name goes as in POSIX; otherwise the new name must be free. */
+  rename(directory: Node, name: string, toDirectory: Node, toName: string, replace: boolean): Promise<void>;
 
   /** Settles when everything acknowledged before is on stable storage. */
   sync(): Promise<void>;
-  space(): FileSystemSpace | Promise<FileSystemSpace>;
+  space(): BackendSpace | Promise<BackendSpace>;
   /** The code for an error that the backend threw; undefined if it did not mean to. */
   errorCode(error: unknown): FileSystemErrorCode | undefined;
 }

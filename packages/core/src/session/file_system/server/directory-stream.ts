@@ -1,9 +1,17 @@
-import { DIRECTORY_ENTRY_BYTES } from '../declaration.ts';
-import { encodeDirectoryEntry } from '../directory-entry.ts';
+import { inLanes } from '../../../async/index.ts';
+import { DIRECTORY_ENTRY_BYTES, type NodeStatus, STATUS_ENTRY_BYTES } from '../declaration.ts';
+import { encodeDirectoryEntry, encodeStatusEntry, type StatusEntry } from '../directory-entry.ts';
 import { fileSystemFailure } from '../names.ts';
 import type { BackendListing, BackendNode, FileSystemBackend } from './backend.ts';
 
 const ENTRIES_PER_LIST = 128;
+/** Statuses that are looked for at a time. */
+const STATUSES_UNDER_WAY = 16;
+
+/** How entries of a READ are spelled: with the status of each or without. */
+export type EntryForm = 'plain' | 'with-status';
+
+type Listed = BackendListing['entries'][number];
 
 /**
  * The reading of a directory through one handle. Positions in the interface are indexes, those of a
@@ -26,23 +34,78 @@ export class DirectoryStream<Node extends BackendNode> {
   }
 
   /** Fills `into` with entries from byte `position` on. Resolves to the number of bytes. */
-  read(backend: FileSystemBackend<Node>, position: number, into: Uint8Array): Promise<number> {
-    const reading = this.#last.then(() => this.#read(backend, position, into));
+  read(
+    backend: FileSystemBackend<Node>,
+    position: number,
+    into: Uint8Array,
+    form: EntryForm = 'plain',
+  ): Promise<number> {
+    const reading = this.#last.then(() => this.#read(backend, position, into, form));
     this.#last = reading.catch(() => undefined);
     return reading;
   }
 
-  async #read(backend: FileSystemBackend<Node>, position: number, into: Uint8Array): Promise<number> {
-    const index = position / DIRECTORY_ENTRY_BYTES;
+  async #read(
+    backend: FileSystemBackend<Node>,
+    position: number,
+    into: Uint8Array,
+    form: EntryForm,
+  ): Promise<number> {
+    const entryBytes = form === 'plain' ? DIRECTORY_ENTRY_BYTES : STATUS_ENTRY_BYTES;
+    const index = position / entryBytes;
     if (!Number.isSafeInteger(index)) throw fileSystemFailure('Invalid_argument', 'inside a directory entry');
     await this.#seek(backend, index);
     if (this.#index !== index) return 0;
     let length = 0;
-    while (length + DIRECTORY_ENTRY_BYTES <= into.length) {
+    while (length + entryBytes <= into.length) {
       if (!(await this.#fill(backend))) break;
-      length += this.#encode(into.subarray(length));
+      const room = Math.floor((into.length - length) / entryBytes);
+      const taken = this.#listed.slice(this.#taken, this.#taken + room);
+      const rest = into.subarray(length);
+      if (form === 'plain') encodePlain(taken, rest);
+      else await this.#encodeWithStatus(backend, taken, rest);
+      this.#taken += taken.length;
+      this.#index += taken.length;
+      length += taken.length * entryBytes;
     }
     return length;
+  }
+
+  async #encodeWithStatus(
+    backend: FileSystemBackend<Node>,
+    listed: readonly Listed[],
+    into: Uint8Array,
+  ): Promise<void> {
+    const left = listed.entries();
+    await inLanes(STATUSES_UNDER_WAY, async () => {
+      for (const [index, entry] of left) {
+        const { name, type, id } = entry;
+        const status = await this.#statusOf(backend, entry);
+        const full: StatusEntry = { name, type, inode: id, status };
+        const at = index * STATUS_ENTRY_BYTES;
+        encodeStatusEntry(full, into.subarray(at, at + STATUS_ENTRY_BYTES));
+      }
+    });
+  }
+
+  /** Undefined if what was listed under that name is not there any more. */
+  async #statusOf(
+    backend: FileSystemBackend<Node>,
+    { name, id, type }: Listed,
+  ): Promise<NodeStatus | undefined> {
+    let node: Node;
+    try {
+      node = await backend.lookup(this.#directory, name);
+    } catch (error) {
+      if (backend.errorCode(error) === 'Lookup_failed') return undefined;
+      throw error;
+    }
+    try {
+      const status = await backend.status(node);
+      return status.inode === id && status.type === type ? status : undefined;
+    } finally {
+      await backend.release(node);
+    }
   }
 
   /** Stops short where the directory ends. */
@@ -74,17 +137,11 @@ export class DirectoryStream<Node extends BackendNode> {
     }
     return true;
   }
+}
 
-  /** Encodes as many of the listed entries as there is room for; returns their bytes. */
-  #encode(into: Uint8Array): number {
-    const room = Math.floor(into.length / DIRECTORY_ENTRY_BYTES);
-    const taken = this.#listed.slice(this.#taken, this.#taken + room);
-    for (const [index, { name, id, type }] of taken.entries()) {
-      const at = index * DIRECTORY_ENTRY_BYTES;
-      encodeDirectoryEntry({ name, type, inode: id }, into.subarray(at, at + DIRECTORY_ENTRY_BYTES));
-    }
-    this.#taken += taken.length;
-    this.#index += taken.length;
-    return taken.length * DIRECTORY_ENTRY_BYTES;
+function encodePlain(listed: readonly Listed[], into: Uint8Array): void {
+  for (const [index, { name, id, type }] of listed.entries()) {
+    const at = index * DIRECTORY_ENTRY_BYTES;
+    encodeDirectoryEntry({ name, type, inode: id }, into.subarray(at, at + DIRECTORY_ENTRY_BYTES));
   }
 }

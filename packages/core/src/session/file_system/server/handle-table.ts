@@ -4,9 +4,10 @@ import type { BackendNode } from './backend.ts';
 import { DirectoryStream } from './directory-stream.ts';
 
 /**
- * The use that a handle was opened for. `node` allows status and links only, `watch` status only.
+ * The use that a handle was opened for. `node` allows status and links only, `watch` status only,
+ * `any` all that its node is asked for.
  */
-export type HandleKind = 'directory' | 'file' | 'node' | 'watch';
+export type HandleKind = 'directory' | 'file' | 'node' | 'watch' | 'any';
 
 /** An open handle; the table holds its node. */
 export class OpenNode<Node extends BackendNode> {
@@ -34,6 +35,11 @@ export class OpenNode<Node extends BackendNode> {
     this.kind = kind;
     this.readable = access.readable;
     this.writeable = access.writeable;
+  }
+
+  /** Whether names are looked up in it, and its entries read. */
+  get isDirectory(): boolean {
+    return this.kind === 'directory' || (this.kind === 'any' && this.node.type === 'directory');
   }
 
   /** Where the reading of this directory stands. */

@@ -1,5 +1,11 @@
 /** The server's side of a File_system session, above a file system. */
-export type { BackendListing, BackendNode, FileSystemBackend } from './backend.ts';
+export type {
+  BackendListing,
+  BackendNewNode,
+  BackendNode,
+  BackendSpace,
+  FileSystemBackend,
+} from './backend.ts';
 export { FileSystemServerSession, type FileSystemSessionOptions } from './session.ts';
 export {
   FILE_SYSTEM_POLICY_ELEMENTS,

@@ -3,15 +3,25 @@
  * of the server, so it knows of each of them, whatever file system is below.
  */
 
+/** Hears of the change of any node, by its inode (0 for any), and who has made it. */
+export type NodeObserver = (inode: number, by: object) => void;
+
 /**
  * The watchers of one file system. Nodes are told apart by their objects, of which each has one.
  */
 export class NodeWatches {
   readonly #watchers = new Map<object, Set<() => void>>();
+  readonly #observers = new Set<NodeObserver>();
 
   /** Whether anybody watches anything. */
   get any(): boolean {
-    return this.#watchers.size > 0;
+    return this.#watchers.size > 0 || this.#observers.size > 0;
+  }
+
+  /** From now on `observer` is called with every change of any node; the result ends that. */
+  observe(observer: NodeObserver): () => void {
+    this.#observers.add(observer);
+    return () => this.#observers.delete(observer);
   }
 
   /** From now on `changed` is called with every change of the node; the result ends that. */
@@ -27,9 +37,19 @@ export class NodeWatches {
     };
   }
 
+  /** Whether anybody hears of all changes. */
+  get observed(): boolean {
+    return this.#observers.size > 0;
+  }
+
   /** Tells everybody who watches the node. */
   changed(node: object): void {
     for (const watcher of this.#watchers.get(node) ?? []) watcher();
+  }
+
+  /** Tells everybody who hears of all changes, but for `by`, who has made it. */
+  changedInode(inode: number, by: object): void {
+    for (const observer of this.#observers) observer(inode, by);
   }
 }
 

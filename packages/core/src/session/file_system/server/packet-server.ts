@@ -5,7 +5,7 @@ import {
   type PacketSink,
   type ServedPacket,
 } from '../../../packet-stream/index.ts';
-import { FILE_SYSTEM_OPERATION, fileSystemStatus, SEEK_TAIL } from '../declaration.ts';
+import { FILE_SYSTEM_OPERATION, fileSystemStatus, type NodeType, SEEK_TAIL } from '../declaration.ts';
 import { fileSystemFailure } from '../names.ts';
 import type { Activity } from './activity.ts';
 import type { BackendNode, FileSystemBackend } from './backend.ts';
@@ -24,6 +24,9 @@ export interface PacketServerParts<Node extends BackendNode> {
   /** Tells the watchers of a file that was changed through this handle, if it was. */
   readonly tellModified: (open: OpenNode<Node>) => void;
 }
+
+/** Types of nodes whose content is read. */
+const READABLE_TYPES: readonly NodeType[] = ['file', 'directory'];
 
 /**
  * Carries out the packets of one session: every packet is taken as soon as it can be acknowledged,
@@ -65,6 +68,8 @@ export class PacketServer<Node extends BackendNode> {
     switch (packet.operation) {
       case FILE_SYSTEM_OPERATION.read:
         return handles.using(packet.handle, (open) => this.#read(open, packet));
+      case FILE_SYSTEM_OPERATION.readStatus:
+        return handles.using(packet.handle, (open) => this.#readStatus(open, packet));
       case FILE_SYSTEM_OPERATION.write:
         return handles.using(packet.handle, (open) => this.#write(open, packet));
       case FILE_SYSTEM_OPERATION.writeTimestamp:
@@ -81,13 +86,22 @@ export class PacketServer<Node extends BackendNode> {
     if (!open.readable) throw fileSystemFailure('Invalid_handle');
     const into = this.#payload(packet);
     let { position } = packet;
-    if (open.kind === 'directory') return checked(await open.stream.read(backend, position, into), packet);
+    if (open.kind === 'any' && !READABLE_TYPES.includes(open.node.type))
+      throw fileSystemFailure('Unsupported', open.node.type);
+    if (open.isDirectory) return checked(await open.stream.read(backend, position, into), packet);
     if (position === SEEK_TAIL) {
       const { sizeBytes } = await backend.status(open.node);
       position = Math.max(0, sizeBytes - packet.length);
     }
     if (packet.length === 0 || position > Number.MAX_SAFE_INTEGER - packet.length) return 0;
     return checked(await backend.read(open.node, position, into), packet);
+  }
+
+  async #readStatus(open: OpenNode<Node>, packet: Packet): Promise<number> {
+    if (!open.isDirectory) throw fileSystemFailure('Invalid_handle');
+    const into = this.#payload(packet);
+    const { backend } = this.#parts;
+    return checked(await open.stream.read(backend, packet.position, into, 'with-status'), packet);
   }
 
   async #write(open: OpenNode<Node>, packet: Packet): Promise<number> {
@@ -104,7 +118,7 @@ export class PacketServer<Node extends BackendNode> {
 
   async #writeTimestamp(open: OpenNode<Node>, packet: Packet): Promise<number> {
     if (!this.#parts.writeable) throw fileSystemFailure('Permission_denied');
-    await this.#parts.backend.setModified(open.node, packet.position);
+    await this.#parts.backend.setAttributes(open.node, { modifiedMs: packet.position });
     open.modified = true;
     return 0;
   }

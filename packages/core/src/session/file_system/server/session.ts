@@ -1,6 +1,17 @@
+import { assert } from '../../../errors.ts';
 import type { Implementation } from '../../../interface/interface.ts';
 import type { PacketSink } from '../../../packet-stream/index.ts';
-import type { FileSystem, FileSystemSpace, NameData, NodeStatus, OpenMode } from '../declaration.ts';
+import type {
+  AttributeChangeData,
+  FileSystem,
+  FileSystemSpace,
+  MoveMode,
+  NameData,
+  NewNodeData,
+  NodeStatus,
+  OpenedNode,
+  OpenMode,
+} from '../declaration.ts';
 import {
   checkedName,
   checkedPath,
@@ -10,11 +21,15 @@ import {
   toNameData,
 } from '../names.ts';
 import { Activity } from './activity.ts';
+import { ChangeTelling } from './change-telling.ts';
 import { ChangeNotices } from './change-notices.ts';
 import type { BackendNode, FileSystemBackend } from './backend.ts';
+import { madeIn } from './new-node.ts';
+import { statusOf } from './node-status.ts';
 import { Failures } from './failures.ts';
 import { HandleTable, OpenNode } from './handle-table.ts';
 import { type NodeWatches, watchesOf } from './node-watches.ts';
+import { openDirectory, openFile, writes } from './opening.ts';
 import { PacketServer } from './packet-server.ts';
 import { walkBackend } from './backend-tree.ts';
 
@@ -29,8 +44,8 @@ export interface FileSystemSessionOptions<Node extends BackendNode> {
   readonly report: (error: unknown) => void;
 }
 
-const DIRECTORY_ACCESS = { readable: true, writeable: false } as const;
 const NODE_ACCESS = { readable: false, writeable: false } as const;
+const ANY_ACCESS = { readable: true, writeable: false } as const;
 
 /** One session of a File_system server. */
 export class FileSystemServerSession<Node extends BackendNode> implements Implementation<typeof FileSystem> {
@@ -40,6 +55,7 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
   readonly #handles: HandleTable<Node>;
   readonly #activity = new Activity();
   readonly #watches: NodeWatches;
+  readonly #telling: ChangeTelling<Node>;
   readonly #notices = new ChangeNotices();
   readonly #failures: Failures;
 
@@ -49,8 +65,9 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
     this.#root = root;
     this.#writeable = options.writeable && backend.writeable;
     this.#watches = watchesOf(backend);
+    this.#telling = new ChangeTelling(backend, this.#watches);
     this.#handles = new HandleTable(handlesMax, (open) => {
-      this.#tellModified(open);
+      this.#telling.modified(open);
       return backend.release(open.node);
     });
     this.#failures = new Failures((error) => backend.errorCode(error), report);
@@ -65,7 +82,7 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
       failures: this.#failures,
       writeable: this.#writeable,
       notices: this.#notices,
-      tellModified: (open: OpenNode<Node>): void => this.#tellModified(open),
+      tellModified: (open: OpenNode<Node>): void => this.#telling.modified(open),
     };
     void new PacketServer(parts, sink);
   }
@@ -74,7 +91,7 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
     return this.#opening(async () => {
       const path = checkedPath(pathData);
       const node = create ? await this.#createDirectoryAt(path) : await this.#walk(path, true);
-      return this.#openDirectory(node);
+      return openDirectory(this.#backend, node);
     });
   }
 
@@ -85,8 +102,8 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
         const node = create
           ? await this.#backend.createDirectory(parent, name)
           : await this.#backend.lookup(parent, name);
-        if (create) this.#watches.changed(parent);
-        return this.#openDirectory(node);
+        if (create) this.#telling.changed(parent);
+        return openDirectory(this.#backend, node);
       }),
     );
   }
@@ -94,21 +111,86 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
   file(directory: number, nameData: NameData, mode: OpenMode, create: boolean): Promise<number> {
     return this.#opening(() =>
       this.#inDirectory(directory, nameData, async (parent, name) => {
-        const writeable = mode === 'write-only' || mode === 'read-write';
-        if (create || writeable) this.#requireWriteable();
+        if (create || writes(mode)) this.#requireWriteable();
         const node = create
           ? await this.#backend.createFile(parent, name)
           : await this.#backend.lookup(parent, name);
-        if (create) this.#watches.changed(parent);
-        return this.#keeping(node, () => {
-          if (node.type === 'symlink') throw fileSystemFailure('Is_a_symlink');
-          if (node.type === 'directory') throw fileSystemFailure('Is_a_directory');
-          if (node.type !== 'file' && mode !== 'stat-only') throw fileSystemFailure('Unsupported', node.type);
-          const readable = mode === 'read-only' || mode === 'read-write';
-          return new OpenNode(node, 'file', { readable, writeable });
-        });
+        if (create) this.#telling.changed(parent);
+        return openFile(this.#backend, node, mode);
       }),
     );
+  }
+
+  open(handle: number, mode: OpenMode): Promise<number> {
+    return this.#opening(() =>
+      this.#handles.using(handle, async ({ node, kind }) => {
+        if (kind === 'watch') throw fileSystemFailure('Invalid_handle');
+        if (writes(mode)) this.#requireWriteable();
+        this.#backend.hold(node);
+        if (node.type === 'directory' && !writes(mode)) return openDirectory(this.#backend, node);
+        return openFile(this.#backend, node, mode);
+      }),
+    );
+  }
+
+  lookup(directory: number, nameData: NameData): Promise<OpenedNode> {
+    return this.#openingAny(() =>
+      this.#inDirectory(directory, nameData, (parent, name) => this.#backend.lookup(parent, name)),
+    );
+  }
+
+  make(directory: number, nameData: NameData, what: NewNodeData): Promise<OpenedNode> {
+    return this.#openingAny(() =>
+      this.#inDirectory(directory, nameData, async (parent, name) => {
+        this.#requireWriteable();
+        const made = await madeIn(this.#backend, parent, name, what);
+        this.#telling.changed(parent);
+        return made;
+      }),
+    );
+  }
+
+  setAttributes(handle: number, { sizeBytes, ...change }: AttributeChangeData): Promise<NodeStatus> {
+    return this.#run(() =>
+      this.#handles.using(handle, async ({ node }) => {
+        this.#requireWriteable();
+        if (sizeBytes !== undefined) {
+          if (node.type === 'directory') throw fileSystemFailure('Is_a_directory');
+          if (node.type !== 'file') throw fileSystemFailure('Invalid_argument');
+          await this.#backend.truncate(node, sizeBytes);
+          this.#telling.changed(node);
+        }
+        if (Object.values(change).some((value) => value !== undefined)) {
+          await this.#backend.setAttributes(node, change);
+          this.#telling.attributesChanged(node);
+        }
+        return statusOf(this.#backend, node);
+      }),
+    );
+  }
+
+  target(handle: number): Promise<NameData> {
+    return this.#run(() =>
+      this.#handles.using(handle, async ({ node }) => {
+        if (node.type !== 'symlink') throw fileSystemFailure('Invalid_argument', 'no symbolic link');
+        return toNameData(await this.#backend.readLink(node));
+      }),
+    );
+  }
+
+  changes(): Promise<number> {
+    return this.#opening(async (handle) => {
+      this.#backend.hold(this.#root);
+      const open = new OpenNode(this.#root, 'watch', NODE_ACCESS);
+      const end = this.#watches.observe((inode, by) => {
+        if (by !== this.#telling) this.#notices.addInode(handle, inode);
+      });
+      open.onClosed = () => {
+        end();
+        this.#notices.forget(handle);
+      };
+      return open;
+    });
   }
 
   node(pathData: NameData, follow: boolean): Promise<number> {
@@ -134,11 +216,11 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
   }
 
   status(handle: number): Promise<NodeStatus> {
-    return this.#run(() => this.#handles.using(handle, ({ node }) => this.#status(node)));
+    return this.#run(() => this.#handles.using(handle, ({ node }) => statusOf(this.#backend, node)));
   }
 
   stat(directory: number, nameData: NameData): Promise<NodeStatus> {
-    return this.#run(() => this.#onEntry(directory, nameData, (node) => this.#status(node)));
+    return this.#run(() => this.#onEntry(directory, nameData, (node) => statusOf(this.#backend, node)));
   }
 
   symlink(directory: number, nameData: NameData, targetData: NameData): Promise<void> {
@@ -147,7 +229,7 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
         const target = checkedTarget(targetData);
         this.#requireWriteable();
         await this.#backend.release(await this.#backend.createSymlink(parent, name, target));
-        this.#watches.changed(parent);
+        this.#telling.changed(parent);
       }),
     );
   }
@@ -163,13 +245,13 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
 
   unlink(directory: number, nameData: NameData): Promise<void> {
     return this.#changing(directory, nameData, (parent, name) =>
-      this.#tellingOf(parent, name, () => this.#backend.unlink(parent, name)),
+      this.#telling.around(parent, name, () => this.#backend.unlink(parent, name)),
     );
   }
 
   rmdir(directory: number, nameData: NameData): Promise<void> {
     return this.#changing(directory, nameData, (parent, name) =>
-      this.#tellingOf(parent, name, () => this.#backend.removeDirectory(parent, name)),
+      this.#telling.around(parent, name, () => this.#backend.removeDirectory(parent, name)),
     );
   }
 
@@ -183,11 +265,20 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
     );
   }
 
-  move(directory: number, nameData: NameData, toDirectory: number, toNameData_: NameData): Promise<void> {
+  move(
+    directory: number,
+    nameData: NameData,
+    toDirectory: number,
+    toNameData_: NameData,
+    how: MoveMode,
+  ): Promise<void> {
     return this.#changing(directory, nameData, (parent, name) =>
       this.#inDirectory(toDirectory, toNameData_, async (toParent, toName) => {
-        await this.#tellingOf(toParent, toName, () => this.#backend.rename(parent, name, toParent, toName));
-        if (parent !== toParent) this.#watches.changed(parent);
+        if (how === 'exchange') throw fileSystemFailure('Unsupported', 'names are not exchanged');
+        await this.#telling.around(toParent, toName, () =>
+          this.#backend.rename(parent, name, toParent, toName, how === 'replace'),
+        );
+        if (parent !== toParent) this.#telling.changed(parent);
       }),
     );
   }
@@ -197,7 +288,8 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
       this.#handles.using(handle, async ({ node, kind }) => {
         if (kind === 'watch') throw fileSystemFailure('Invalid_handle');
         await this.#backend.link(parent, name, node);
-        this.#watches.changed(parent);
+        this.#telling.changed(parent);
+        this.#telling.attributesChanged(node);
       }),
     );
   }
@@ -205,7 +297,7 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
   numEntries(directory: number): Promise<number> {
     return this.#run(() =>
       this.#handles.using(directory, async (open) => {
-        if (open.kind !== 'directory') throw fileSystemFailure('Invalid_handle');
+        if (!open.isDirectory) throw fileSystemFailure('Invalid_handle');
         let count = 0;
         for (let cursor: number | undefined = 0; cursor !== undefined; ) {
           const listing = await this.#backend.list(open.node, cursor, ENTRIES_PER_LIST);
@@ -220,7 +312,7 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
   }
 
   space(): Promise<FileSystemSpace> {
-    return this.#run(async () => this.#backend.space());
+    return this.#run(async () => ({ ...(await this.#backend.space()), writeable: this.#writeable }));
   }
 
   /** Waits for what is under way, then closes every handle. */
@@ -245,13 +337,32 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
     return this.#run(() => this.#handles.add(make));
   }
 
+  /** A handle that serves for everything, and the status of its node. */
+  async #openingAny(find: () => Promise<Node>): Promise<OpenedNode> {
+    return this.#run(async () => {
+      let status: NodeStatus | undefined;
+      const handle = await this.#handles.add(async () => {
+        const node = await find();
+        try {
+          status = await statusOf(this.#backend, node);
+        } catch (error) {
+          await this.#backend.release(node);
+          throw error;
+        }
+        return new OpenNode(node, 'any', ANY_ACCESS);
+      });
+      assert(status !== undefined, 'a node that is open has a status');
+      return { handle, status };
+    });
+  }
+
   #inDirectory<Result>(
     handle: number,
     nameData: NameData,
     use: (directory: Node, name: string) => Promise<Result>,
   ): Promise<Result> {
     return this.#handles.using(handle, async (open) => {
-      if (open.kind !== 'directory') throw fileSystemFailure('Invalid_handle');
+      if (!open.isDirectory) throw notDirectory(open);
       return use(open.node, checkedName(nameData));
     });
   }
@@ -267,31 +378,6 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
         await change(parent, name);
       }),
     );
-  }
-
-  /** Tells the watchers of a file that was changed through this handle, if it was. */
-  #tellModified(open: OpenNode<Node>): void {
-    if (!open.modified) return;
-    open.modified = false;
-    this.#watches.changed(open.node);
-  }
-
-  /**
-   * Takes the name away from what has it, or gives it to something else, by `change`. Then tells
-   * the watchers of the directory, and of what had the name; nobody looks for that if nobody
-   * watches.
-   */
-  async #tellingOf(directory: Node, name: string, change: () => Promise<void>): Promise<void> {
-    const before = this.#watches.any
-      ? await this.#backend.lookup(directory, name).catch(() => undefined)
-      : undefined;
-    try {
-      await change();
-      this.#watches.changed(directory);
-      if (before) this.#watches.changed(before);
-    } finally {
-      if (before) await this.#backend.release(before);
-    }
   }
 
   /** Lends the node of an entry to `use`. */
@@ -320,37 +406,11 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
     try {
       if (directory.type !== 'directory') throw fileSystemFailure('Not_a_directory');
       const made = await this.#backend.createDirectory(directory, name);
-      this.#watches.changed(directory);
+      this.#telling.changed(directory);
       return made;
     } finally {
       await this.#backend.release(directory);
     }
-  }
-
-  #openDirectory(node: Node): Promise<OpenNode<Node>> {
-    return this.#keeping(node, () => {
-      if (node.type === 'symlink') throw fileSystemFailure('Is_a_symlink');
-      if (node.type !== 'directory') throw fileSystemFailure('Not_a_directory');
-      return new OpenNode(node, 'directory', DIRECTORY_ACCESS);
-    });
-  }
-
-  /**
-   * Gives a held node to the open node that `make` makes. If `make` throws, the node is released.
-   */
-  async #keeping(node: Node, make: () => OpenNode<Node>): Promise<OpenNode<Node>> {
-    try {
-      return make();
-    } catch (error) {
-      await this.#backend.release(node);
-      throw error;
-    }
-  }
-
-  async #status(node: Node): Promise<NodeStatus> {
-    const status = await this.#backend.status(node);
-    // A time before 1970 has no place in the interface.
-    return { ...status, modifiedMs: Math.max(0, Math.floor(status.modifiedMs)) };
   }
 
   #requireWriteable(): void {
@@ -363,3 +423,8 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
 }
 
 const ENTRIES_PER_LIST = 256;
+
+/** Why a handle does not serve as a directory. */
+function notDirectory({ kind }: OpenNode<BackendNode>): Error {
+  return fileSystemFailure(kind === 'any' ? 'Not_a_directory' : 'Invalid_handle');
+}

@@ -1,0 +1,61 @@
+import type { StatusEntry } from '@ginit/core/file_system';
+import { ERRNO, Refused } from './errno.ts';
+import type { Node } from './nodes.ts';
+
+/** An open file. */
+export interface OpenedFile {
+  readonly kind: 'file';
+  readonly node: Node;
+  /** The handle that it was opened with for writing; one for reading uses that of its node. */
+  readonly handle: number | undefined;
+}
+
+/** An open directory, whose entries are read in batches. */
+export interface OpenedDirectory {
+  readonly kind: 'directory';
+  readonly node: Node;
+  readonly handle: number;
+  /** Entries that were read and not yet told, and the number of the first of them. */
+  entries: readonly StatusEntry[];
+  first: number;
+  /** The count of changes when they were read. */
+  readAt: number;
+}
+
+type Opened = OpenedFile | OpenedDirectory;
+
+/** The files and directories that the kernel has open, by numbers. */
+export class OpenThings {
+  readonly #opened = new Map<number, Opened>();
+  #next = 1;
+
+  add(opened: Opened): number {
+    const number = this.#next++;
+    this.#opened.set(number, opened);
+    opened.node.opens++;
+    return number;
+  }
+
+  /** Throws EBADF. */
+  file(number: number): OpenedFile {
+    const opened = this.#opened.get(number);
+    if (opened?.kind !== 'file') throw new Refused(ERRNO.EBADF);
+    return opened;
+  }
+
+  /** Throws EBADF. */
+  directory(number: number): OpenedDirectory {
+    const opened = this.#opened.get(number);
+    if (opened?.kind !== 'directory') throw new Refused(ERRNO.EBADF);
+    return opened;
+  }
+
+  /** Resolves to the handle that is to be closed, if there is one. */
+  remove(number: number): number | undefined {
+    const opened = this.#opened.get(number);
+    if (opened === undefined) return undefined;
+    this.#opened.delete(number);
+    opened.node.opens--;
+    return opened.handle;
+  }
+}
