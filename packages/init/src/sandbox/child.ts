@@ -381,6 +381,7 @@ export class Child {
   }
 
   async #end(reason: string, how: HowItEnds): Promise<void> {
+    this.server.isOver({ successor: undefined, nodeLost: false });
     this.#host.env.revoke(this.#parent);
     this.#environment.endBegins();
     this.#dialogue.end();
