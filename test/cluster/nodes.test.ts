@@ -14,7 +14,10 @@ export default component({ provides: [Greeter] }, (env) => {
   env.provide(Greeter, ({ label }) => ({ greet: (name) => 'hello, ' + name + mark }));
 });
 `;
-/** Calls without end, and says when the server is gone and when there is another one. */
+/**
+ * Calls without end, and says when the server is gone and when there is another one. It asks at once
+ * for that, mostly before init has heard of the loss.
+ */
 const CALLER = `
 import { component } from '${CORE_URL}';
 import { Greeter } from './greeter.js';
@@ -29,9 +32,8 @@ export default component({ requires: [Greeter] }, async (env) => {
         await env.timer.sleep(5);
       }
     } catch (error) {
-      // Whoever asks before init has heard of the loss is denied, and asks again.
-      if (greeter) env.log('round ' + round++ + ' ended: ' + error.code);
-      await env.timer.sleep(50);
+      if (!greeter) return env.log('round ' + round + ' does not begin: ' + error.message);
+      env.log('round ' + round++ + ' ended: ' + error.code);
     }
     greeter?.[Symbol.dispose]();
   }

@@ -37,6 +37,8 @@ export function declarationsOf(interface_: Interface): Declarations {
 
 /** The names among the other end's declarations that this end declares otherwise. */
 export function differences({ byName }: OperationPlans, declared: unknown): string[] {
-  const others = declarations(declared, 'declarations').filter(({ name: theirs, key }) => (byName.get(theirs)?.key ?? key) !== key);
+  const others = declarations(declared, 'declarations').filter(
+    ({ name: theirs, key }) => (byName.get(theirs)?.key ?? key) !== key,
+  );
   return others.map(({ name: theirs }) => theirs);
 }

@@ -154,7 +154,7 @@ export class ChildServer implements SessionServer {
     const known = this.#roots.get(service);
     if (known) return known;
     const root = quietDeferred<RootCapability>();
-    if (this.#ending.reason) root.reject(this.#ending.reason);
+    if (this.#ending.reason) root.reject(new PeerGone(this.#ending.reason.message, 'no'));
     this.#roots.set(service, root);
     return root;
   }
@@ -164,9 +164,9 @@ export class ChildServer implements SessionServer {
    * closing.
    */
   end(reason: string): void {
-    const gone = new PeerGone(reason);
-    for (const waiting of this.#roots.values()) waiting.reject(gone);
-    this.#ending.end(gone);
+    // Who waits for its root has not reached it.
+    for (const waiting of this.#roots.values()) waiting.reject(new PeerGone(reason, 'no'));
+    this.#ending.end(new PeerGone(reason));
     this.#someoneLeft();
   }
 
@@ -179,7 +179,10 @@ export class ChildServer implements SessionServer {
    * Asks whoever comes after the child, which was gone when it was asked, or went with its machine:
    * init may hear of that later than the client. The donation is in init's account.
    */
-  async #openAfterwards(request: RoutedRequest, error: unknown): Promise<ServedSession | Refused | undefined> {
+  async #openAfterwards(
+    request: RoutedRequest,
+    error: unknown,
+  ): Promise<ServedSession | Refused | undefined> {
     const { givenUp } = request;
     const tooLate = quietDeferred<undefined>();
     const giveUp = (): void => tooLate.resolve(undefined);
@@ -285,7 +288,8 @@ export class ChildServer implements SessionServer {
       account = await this.#account;
       await this.#host.env.pd.transfer(account, donation);
     } catch (error) {
-      return { refused: this.#refusal(error), back: donation };
+      const later = hasCode(error, 'PeerGone') ? await this.#openAfterwards(request, error) : undefined;
+      return later ?? { refused: this.#refusal(error), back: donation };
     }
     const id = this.#nextId++;
     try {
