@@ -44,6 +44,7 @@ export const PACKAGES = [
           'input',
           'machine',
           'terminal',
+          'trace',
           'platform',
           'nats',
           'testing',

@@ -74,6 +74,7 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
     figures: ['ext2.write', 'ext4.create', 'fat32.readWarm'],
     ratios: ['ext2VsNpmExt2fs'],
   },
+  trace: { figures: ['offNs', 'eventNs', 'rpcOffUs', 'rpcOnUs'], ratios: ['rpcOnVsOff'] },
   vmm: {
     figures: ['bootMs', 'v86-virtio.read4Kx8', 'restoreMs', 'idleCpuPercent', 'overheadMiB'],
     ratios: ['virtioVsIde', 'virtioVsIdeCpu'],
@@ -99,7 +100,7 @@ function numbers(part: unknown): Record<string, unknown> {
 const TIMEOUT_MS = 600_000;
 
 /** Dozens of launches each; they stand on the same harness as the others. */
-const LONG = ['rpc', 'bulk', 'spawn', 'block', 'cache', 'cluster', 'fs', 'reconfigure', 'vmm'];
+const LONG = ['rpc', 'bulk', 'spawn', 'block', 'cache', 'cluster', 'fs', 'reconfigure', 'vmm', 'trace'];
 
 /** Why a benchmark cannot run here, if it cannot. */
 function missingFor(name: string): string | undefined {

@@ -8,6 +8,7 @@ import { reconfigure } from './reconfigure/benchmark.mjs';
 import { rpc } from './rpc/benchmark.mjs';
 import { signal } from './signal/benchmark.mjs';
 import { spawn } from './spawn/benchmark.mjs';
+import { trace } from './trace/benchmark.mjs';
 import { vmm } from './vmm/benchmark.mjs';
 
-export const BENCHMARKS = [rpc, bulk, signal, spawn, reconfigure, block, cache, cluster, fs, vmm];
+export const BENCHMARKS = [rpc, bulk, signal, spawn, reconfigure, block, cache, cluster, fs, vmm, trace];

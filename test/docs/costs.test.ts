@@ -24,6 +24,7 @@ test.each<[string, Cost]>([
   ['of ROM (', COSTS.rom],
   ['of LOG, Timer', COSTS.log],
   ['of LOG, Timer', COSTS.timer],
+  ['of LOG, Timer', COSTS.trace],
   ['any other session', COSTS.session],
   ['a running component', COSTS.thread],
   ['a process of its own, on top', COSTS.process],

@@ -25,7 +25,7 @@ export function configOf(starts: string): string {
   return `<config>
     <parent-provides>
       <service name="ROM"/> <service name="LOG"/> <service name="PD"/> <service name="CPU"/>
-      <service name="Timer"/>
+      <service name="Timer"/> <service name="TRACE"/>
     </parent-provides>
     <default-route> <any-service> <parent/> <any-child/> </any-service> </default-route>
     <default caps="100" ram="4M"/>

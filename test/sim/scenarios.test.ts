@@ -59,6 +59,7 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/scenarios/package-manager.test.ts': 'signals to npx',
   'test/scenarios/running.test.ts': 'the commands that look at a running system',
   'test/scenarios/scheduling.test.ts': 'CPUs and priorities of threads, as the kernel has them',
+  'test/scenarios/trace.test.ts': 'threads, processes and jails; it simulates the same itself',
   'test/scenarios/sequence.test.ts': 'what a check says; its system is simulated beside it',
   'test/scenarios/schema.test.ts': 'no systems: it compares configs with the XML Schema',
   'test/scenarios/summary.test.ts': 'heap of threads and processes, thread pools of drivers',

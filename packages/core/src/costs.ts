@@ -27,6 +27,7 @@ export const COSTS = {
   log: { ram: SESSION_RAM, caps: 2 },
   rom: { ram: SESSION_RAM, caps: 3 },
   timer: { ram: SESSION_RAM, caps: 2 },
+  trace: { ram: SESSION_RAM, caps: 2 },
   /**
    * A running component, charged to its account: what the supervisor keeps of it, and its place in
    * its process.
@@ -42,6 +43,13 @@ export const COSTS = {
   /** A dataspace, on top of its size. */
   dataspace: { ram: 0, caps: 1 },
 } as const satisfies Readonly<Record<string, Cost>>;
+
+/**
+ * RAM that a TRACE session pays from its donation: for a policy, on top of its text, and for each
+ * subject that it traces or keeps after its death.
+ */
+export const TRACE_POLICY_RAM = 512;
+export const TRACE_SUBJECT_RAM = 1024;
 
 /** The sum of several costs. */
 export function sumOf(...costs: readonly Cost[]): Cost {

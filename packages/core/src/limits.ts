@@ -245,6 +245,18 @@ export const LIMITS = {
   framebufferSide: 4096,
   /** Events of keyboard and mouse that wait for one client. */
   inputEvents: 4096,
+  /** The buffer of one trace: the least that works, and the largest. */
+  traceBufferBytesMin: 4096,
+  traceBufferBytesMax: 64 * 1024 * 1024,
+  /** The content of one event of a trace. */
+  traceEventBytes: 1024,
+  /** The text of one trace policy. */
+  tracePolicyCharacters: 64 * 1024,
+  /** Policies of one TRACE session, and subjects that one answer tells of. */
+  tracePolicies: 64,
+  traceSubjects: 4096,
+  /** Events in one message, where a traced component shares no memory with its tracer. */
+  traceAppendBytes: 256 * 1024,
   /** Things that are wanted of one virtual machine and are not done yet. */
   machineWishes: 16,
   /** Words that say more about such a thing, the characters of each, and the bytes of an answer. */

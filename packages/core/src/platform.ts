@@ -39,6 +39,7 @@ export type { SinkWatch, SourceWatch, StreamLink, StreamPlace } from './packet-s
 
 // The host, as a platform gives it to drivers.
 export type { HostPlace, HostPlatform } from './runtime/host-access.ts';
+export { asyncContexts } from './platform/host/async-contexts.ts';
 export { hostError } from './platform/host/host-error.ts';
 export { guardZlibStreams } from './platform/host/zlib-streams.ts';
 export { describeCrash, HEAP_FULL } from './platform/wire/crash-reason.ts';

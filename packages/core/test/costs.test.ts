@@ -104,6 +104,7 @@ test('memory that the host does not have is not charged', async () => {
     grant: never,
     waiting: never,
     waited: never,
+    traceEnded: never,
     stopping: never,
   });
   const environment = new Environment({

@@ -93,6 +93,9 @@ function start(label: string): Peer {
     act: never,
     plan: never,
     heartbeat: never,
+    trace: never,
+    traceEnd: never,
+    tracePause: never,
     stillWaiting: () => peer.stillWaiting,
     offer: ({ giver, number, index, to }) => {
       heard.push(`offer ${index} of ${giver}, as ${number} to ${to}`);

@@ -48,6 +48,7 @@ class Family {
         typeof SessionClient
       >[0]['packets'],
       watch: undefined,
+      tracer: this.#pair.client.tracer,
       signal: () => {
         throw new Error('nobody listens here');
       },

@@ -13,6 +13,7 @@ import { Account } from '../src/supervisor/account.ts';
 import { BinaryRom, binaryOf, type ResolvedBinary } from '../src/supervisor/binary-service.ts';
 import { Components } from '../src/supervisor/components.ts';
 import { type SupervisorSession, SupervisorServices } from '../src/supervisor/supervisor-services.ts';
+import { TraceService } from '../src/supervisor/trace-service.ts';
 import { type CpuMeans, CpuSession } from '../src/supervisor/cpu-session.ts';
 import { GrantTable, grantOf } from '../src/supervisor/host-grants.ts';
 import { LogSession } from '../src/supervisor/log-session.ts';
@@ -137,7 +138,8 @@ function core() {
   const components = new Components(platform, () => {});
   const threads = new ThreadsByAccount();
   const observer = { started: () => {}, ended: () => {} };
-  const parts = { components, platform, observer, threads };
+  const traces = new TraceService({ components, platform });
+  const parts = { components, platform, observer, threads, traces };
   const { entrypoint } = components;
   const account = new Account('account', { ram: 2 ** 20, caps: 100 });
   const options = (binary: ResolvedBinary, more: Partial<StartOptions> = {}): StartOptions => ({

@@ -5,6 +5,7 @@ import { checkExt } from './check/ext/check-ext.ts';
 import { checkFfs, repairFfs } from './check/ffs/check-ffs.ts';
 import type { CheckReport, RepairReport } from './check/report.ts';
 import { FsError } from './errors.ts';
+import { mountExfat, probeExfat } from './exfat/exfat.ts';
 import { mountExt, probeExt } from './ext/ext.ts';
 import { mountFfs, probeFfs } from './ffs/ffs.ts';
 import type { BlockIo, Hypercalls } from './hypercall/hypercalls.ts';
@@ -29,6 +30,7 @@ const types: ReadonlyMap<string, FileSystemType> = new Map<string, FileSystemTyp
   ['cd9660', { probe: probeCd9660, mount: mountCd9660, check: checkCd9660 }],
   ['msdos', { probe: probeMsdos, mount: mountMsdos, check: checkMsdos }],
   ['ffs', { probe: probeFfs, mount: mountFfs, check: checkFfs, repair: repairFfs }],
+  ['exfat', { probe: probeExfat, mount: mountExfat }],
 ]);
 
 /** Other names of formats: those of ext2's successors, and the one that NetBSD has. */

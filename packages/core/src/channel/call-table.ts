@@ -4,6 +4,7 @@
  */
 import { assert } from '../errors.ts';
 import type { OperationPlan } from '../interface/operation.ts';
+import type { TraceContext } from '../trace/event.ts';
 import { LIMITS } from '../limits.ts';
 
 /** Is told how a call has ended: at once, in the middle of receiving. */
@@ -25,6 +26,8 @@ export interface PendingCall extends CallOutcome {
   bytes: number;
   /** Whether all of it is on its way to the peer. */
   handedOver: boolean;
+  /** Its place in a trace, if it has one. */
+  readonly context: TraceContext | undefined;
 }
 
 const SLOT_BITS = 14;

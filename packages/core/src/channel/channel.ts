@@ -141,6 +141,7 @@ export class Channel implements ImportingChannel, TableChannel {
   }
 
   submitSignal(index: number): void {
+    if (this.#owner.tracer.on) this.#owner.tracer.signalSubmit(this.peer, index);
     if (!this.closed && !this.#signals.submit(index)) this.#violated('takes no signals');
   }
 
@@ -234,6 +235,7 @@ export class Channel implements ImportingChannel, TableChannel {
   #dispatch(frame: IncomingFrame, memory: SharedMemory): void {
     switch (frame.kind) {
       case FrameKind.call:
+      case FrameKind.tracedCall:
         if (!this.#served.receive(frame, memory)) this.#violated('too many calls in flight');
         return;
       case FrameKind.result:
@@ -265,6 +267,7 @@ export class Channel implements ImportingChannel, TableChannel {
 
   #receiveSignal(index: number): void {
     const target = this.exports.get(index);
+    if (this.#owner.tracer.on) this.#owner.tracer.signalReceived(this.peer, index);
     if (target?.kind === 'signal') target.submit();
     this.#sender.send(FrameKind.signalTaken, index);
   }

@@ -42,6 +42,11 @@ export const FrameKind = {
   stream: 8,
   /** stream id, as above: this end of the stream is closed */
   streamClosed: 9,
+  /**
+   * as `call`, but in front of the arguments there are six words: the trace and the span of the
+   * call (`trace/event.ts`)
+   */
+  tracedCall: 10,
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 

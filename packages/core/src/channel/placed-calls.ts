@@ -14,11 +14,13 @@ import type { SharedMemory } from './carrier.ts';
 import { FrameKind, type IncomingFrame } from './frame.ts';
 import type { MessageSender } from './message-sender.ts';
 import { entriesOf, readerOf, type TableChannel } from './message-tables.ts';
+import type { TraceContext } from '../trace/event.ts';
+import type { MessageWriter } from '../message/writer.ts';
 import type { CallsOwner } from './served-calls.ts';
 
 /** The calls to one peer. */
 export class PlacedCalls {
-  readonly #channel: TableChannel;
+  readonly #channel: TableChannel & { readonly peer: number };
   readonly #sender: MessageSender;
   readonly #owner: Readonly<CallsOwner>;
   readonly #calls = new CallTable();
@@ -33,7 +35,11 @@ export class PlacedCalls {
    */
   #bytesAside = 0;
 
-  constructor(channel: TableChannel, sender: MessageSender, owner: Readonly<CallsOwner>) {
+  constructor(
+    channel: TableChannel & { readonly peer: number },
+    sender: MessageSender,
+    owner: Readonly<CallsOwner>,
+  ) {
     this.#channel = channel;
     this.#sender = sender;
     this.#owner = owner;
@@ -82,12 +88,17 @@ export class PlacedCalls {
       );
     }
     const { resolve, reject, synchronous } = outcome;
-    const call = { resolve, reject, synchronous, operation, bytes: 0, handedOver: false };
+    const { tracer } = this.#owner;
+    const context = tracer.on ? tracer.call(operation, args, this.#channel.peer) : undefined;
+    const call = { resolve, reject, synchronous, operation, bytes: 0, handedOver: false, context };
     const id = this.#calls.add(call);
-    const failed = (error: Error): void => this.#settle(id)?.reject(operation.refusal(error));
+    const failed = (error: Error): void => {
+      const refused = this.#settle(id);
+      if (refused) this.#rejected(refused, operation.refusal(error));
+    };
     const bytes = this.#sender.post(
       {
-        kind: FrameKind.call,
+        kind: context ? FrameKind.tracedCall : FrameKind.call,
         first: id,
         second: reference.index,
         third: operation.key,
@@ -96,8 +107,12 @@ export class PlacedCalls {
         },
         failed,
       },
-      (writer) => operation.writeArguments(writer, args),
+      (writer) => {
+        if (context) writeContext(writer, context);
+        operation.writeArguments(writer, args);
+      },
     );
+    if (context) tracer.callSize(bytes);
     if (bytes < LIMITS.countedMessageBytes) return;
     call.bytes = bytes;
     this.#bytes += bytes;
@@ -124,17 +139,18 @@ export class PlacedCalls {
     if (this.#owner.waitsSynchronously && !this.#takesAside(call, frame.payloadEnd)) {
       table?.giveBackUnseen();
       const text = `${call.operation.title}: the caller waits in a synchronous call, and too many bytes of answers with it`;
-      call.reject(new RpcError('LimitExceeded', text));
+      this.#rejected(call, new RpcError('LimitExceeded', text));
       return true;
     }
     const reader = readerOf(frame, table);
     try {
       const value = call.operation.readResult(reader);
+      if (call.context) this.#returned(call, call.context, value, frame.payloadEnd);
       if (call.resolve(value) !== false) table?.seen();
       else table?.giveBackUnseen();
     } catch (error) {
       table?.giveBackUnseen();
-      call.reject(malformedAnswer(error));
+      this.#rejected(call, malformedAnswer(error));
     } finally {
       giveBackReader(reader);
     }
@@ -165,9 +181,9 @@ export class PlacedCalls {
     try {
       const code = reader.text().slice(0, LIMITS.nameBytes);
       const text = reader.text();
-      call.reject(answeredError(code, text, call.operation));
+      this.#rejected(call, answeredError(code, text, call.operation));
     } catch {
-      call.reject(new RpcError('InternalError', 'the answer is malformed'));
+      this.#rejected(call, new RpcError('InternalError', 'the answer is malformed'));
     } finally {
       giveBackReader(reader);
     }
@@ -180,9 +196,22 @@ export class PlacedCalls {
    */
   end(reason: PeerGone): void {
     const unknown = new PeerGone(reason.message, 'maybe');
-    for (const call of this.#calls.takeAll()) call.reject(call.handedOver ? unknown : reason);
+    for (const call of this.#calls.takeAll()) this.#rejected(call, call.handedOver ? unknown : reason);
     for (const wake of this.#waiting.splice(0)) wake();
     this.#tellAnswered();
+  }
+
+  #rejected(call: PendingCall, error: Error): void {
+    const { operation, context } = call;
+    if (context) {
+      this.#owner.tracer.returned(operation, this.#channel.peer, context, { failed: true, bytes: 0 });
+    }
+    call.reject(error);
+  }
+
+  #returned({ operation }: PendingCall, context: TraceContext, result: unknown, bytes: number): void {
+    const answer = { result, failed: false, bytes };
+    this.#owner.tracer.returned(operation, this.#channel.peer, context, answer);
   }
 
   #tellAnswered(): void {
@@ -204,4 +233,10 @@ export class PlacedCalls {
     }
     return call;
   }
+}
+
+/** Writes the place of a call in its trace, in front of its arguments. */
+function writeContext(writer: MessageWriter, { trace, span }: TraceContext): void {
+  for (const word of trace) writer.u32(word);
+  for (const word of span) writer.u32(word);
 }

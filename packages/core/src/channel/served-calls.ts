@@ -7,8 +7,10 @@ import { RpcError } from '../errors.ts';
 import type { OperationPlan } from '../interface/operation.ts';
 import { ShapeError } from '../interface/shapes.ts';
 import { LIMITS } from '../limits.ts';
-import { giveBackReader } from '../message/reader.ts';
+import { giveBackReader, type MessageReader } from '../message/reader.ts';
 import type { SharedMemory } from './carrier.ts';
+import { NO_SPAN, type TraceContext } from '../trace/event.ts';
+import type { Tracer } from '../trace/tracer.ts';
 import { FrameKind, type IncomingFrame } from './frame.ts';
 import type { MessageSender } from './message-sender.ts';
 import { entriesOf, type IncomingEntries, readerOf, type TableChannel } from './message-tables.ts';
@@ -30,13 +32,30 @@ export interface CallsOwner extends ServedCallsOwner {
    * later.
    */
   readonly waitsSynchronously: boolean;
+  /** The hooks of the component. */
+  readonly tracer: Tracer;
+}
+
+/** A call that is being carried out. */
+interface Served {
+  readonly id: number;
+  readonly target: ExportedObject;
+  readonly operation: OperationPlan;
+  context: TraceContext | undefined;
+}
+
+/** The place of a call in its trace, as its caller says. */
+function readContext(reader: MessageReader): TraceContext {
+  const trace = [reader.u32(), reader.u32(), reader.u32(), reader.u32()] as const;
+  return { trace, span: [reader.u32(), reader.u32()], parent: NO_SPAN };
 }
 
 /** The calls of one peer. */
 export class ServedCalls {
   readonly #channel: TableChannel;
   readonly #sender: MessageSender;
-  readonly #owner: ServedCallsOwner;
+  readonly #owner: CallsOwner;
+  readonly #peer: number;
   #count = 0;
   readonly #counted: boolean;
   readonly #answered = (): void => {
@@ -47,9 +66,15 @@ export class ServedCalls {
   };
 
   /** `counted` says that the calls count among those completed. */
-  constructor(channel: TableChannel, sender: MessageSender, owner: ServedCallsOwner, counted: boolean) {
+  constructor(
+    channel: TableChannel & { readonly peer: number },
+    sender: MessageSender,
+    owner: CallsOwner,
+    counted: boolean,
+  ) {
     this.#counted = counted;
     this.#channel = channel;
+    this.#peer = channel.peer;
     this.#sender = sender;
     this.#owner = owner;
   }
@@ -61,19 +86,36 @@ export class ServedCalls {
     this.#owner.served++;
     const { first: id, second: index, third: key } = frame;
     const table = entriesOf(frame, this.#channel, memory);
+    let served: Served | undefined;
     try {
       const target = this.#channel.exports.get(index);
       if (target?.kind !== 'object') throw new RpcError('Revoked', 'no such object');
       const operation = target.operation(key);
-      const args = this.#readArguments(frame, target, operation, table);
-      const result = target.invoke(operation, args);
-      if (result instanceof Promise) this.#answerLater(id, target, operation, result);
-      else this.#answer(id, target, operation, result);
+      const reader = readerOf(frame, table);
+      const context = frame.kind === FrameKind.tracedCall ? readContext(reader) : undefined;
+      const args = this.#readArguments(reader, target, operation, table);
+      served = { id, target, operation, context };
+      const result =
+        this.#owner.tracer.on || context
+          ? this.#invokeTraced(served, args, frame.payloadEnd)
+          : target.invoke(operation, args);
+      if (result instanceof Promise) this.#answerLater(served, result);
+      else this.#answer(served, result);
     } catch (error) {
       table?.giveBackUnseen();
-      this.#answerFailure(id, error);
+      this.#fail(id, served, error);
     }
     return true;
+  }
+
+  /** Carries a call out within its trace, if it has one. */
+  #invokeTraced(served: Served, args: readonly unknown[], bytes: number): unknown {
+    const { target, operation } = served;
+    const { tracer } = this.#owner;
+    const context = tracer.dispatch(operation, args, this.#peer, bytes, served.context);
+    served.context = context;
+    if (!context) return target.invoke(operation, args);
+    return tracer.within(context, () => target.invoke(operation, args));
   }
 
   /** The channel has ended, and no answer is sent any more. */
@@ -83,12 +125,11 @@ export class ServedCalls {
   }
 
   #readArguments(
-    frame: IncomingFrame,
+    reader: MessageReader,
     target: ExportedObject,
     operation: OperationPlan,
     table: IncomingEntries | undefined,
   ): readonly unknown[] {
-    const reader = readerOf(frame, table);
     try {
       const args = operation.readArguments(reader);
       table?.seen();
@@ -100,14 +141,16 @@ export class ServedCalls {
     }
   }
 
-  #answerLater(id: number, target: ExportedObject, operation: OperationPlan, result: Promise<unknown>): void {
+  #answerLater(served: Served, result: Promise<unknown>): void {
     result.then(
-      (value) => this.#answer(id, target, operation, value),
-      (error: unknown) => this.#answerFailure(id, error),
+      (value) => this.#answer(served, value),
+      (error: unknown) => this.#fail(served.id, served, error),
     );
   }
 
-  #answer(id: number, target: ExportedObject, operation: OperationPlan, value: unknown): void {
+  #answer({ id, target, operation, context }: Served, value: unknown): void {
+    const { tracer } = this.#owner;
+    if (tracer.on) tracer.reply(operation, this.#peer, context, { result: value, failed: false });
     const failed = (error: Error): void => {
       const fault = error instanceof ShapeError ? target.internalError(error, operation) : error;
       this.#answerFailure(id, fault);
@@ -116,6 +159,12 @@ export class ServedCalls {
       { kind: FrameKind.result, first: id, second: 0, third: 0, left: this.#answered, failed },
       (writer) => operation.writeResult(writer, value),
     );
+  }
+
+  #fail(id: number, served: Served | undefined, error: unknown): void {
+    const { tracer } = this.#owner;
+    if (tracer.on && served) tracer.reply(served.operation, this.#peer, served.context, { failed: true });
+    this.#answerFailure(id, error);
   }
 
   #answerFailure(id: number, error: unknown): void {

@@ -17,6 +17,12 @@ function argumentName(index: number): string {
   return ARGUMENT_NAMES[index] ?? `argument ${index + 1}`;
 }
 
+/** The interface by which events of a trace travel. */
+export const TRACE_SINK = 'TraceSink';
+/** The interfaces of what a component and core say to each other on their own channel. */
+export const CONTROL_INTERFACES = { component: 'ComponentControl', supervisor: 'SupervisorCalls' } as const;
+const UNTRACED: ReadonlySet<string> = new Set([TRACE_SINK, ...Object.values(CONTROL_INTERFACES)]);
+
 /** The most arguments of an operation without shapes. */
 const UNSHAPED_ARGUMENTS_MAX = 32;
 
@@ -26,6 +32,8 @@ export class OperationPlan {
   /** The names of the interface and the operation, for messages. */
   readonly title: string;
   readonly key: number;
+  /** Whether its calls appear in no trace: they are between runtimes, not between components. */
+  readonly untraced: boolean;
   readonly #shapes: readonly Shape<unknown>[] | undefined;
   readonly #resultShape: Shape<unknown> | undefined;
   readonly #args: readonly Wire<unknown>[] | undefined;
@@ -35,6 +43,7 @@ export class OperationPlan {
   constructor(interfaceName: string, name: string, operation: Operation<AnyFunction>) {
     this.name = name;
     this.title = `${interfaceName}.${name}`;
+    this.untraced = UNTRACED.has(interfaceName);
     this.#resultTitle = `${this.title} result`;
     this.#shapes = operation.args;
     this.#resultShape = operation.result;

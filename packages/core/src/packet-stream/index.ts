@@ -16,4 +16,4 @@ export { PacketService, type PacketServing, type ServedPacket } from './packet-s
 export { PacketSink } from './packet-sink.ts';
 export { PacketSource } from './packet-source.ts';
 export type { PayloadDirection, StreamClosure, StreamLink } from './stream-link.ts';
-export type { SinkWatch, SourceWatch, StreamPlace } from './stream-watch.ts';
+export type { SinkWatch, SourceWatch, StreamPlace, StreamTrace } from './stream-watch.ts';

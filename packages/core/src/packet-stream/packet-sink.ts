@@ -2,7 +2,7 @@ import type { PacketStreamParameters } from './layout.ts';
 import { type Packet, PACKET_STATUS, UNASKED_TAG } from './packet.ts';
 import type { PayloadDirection, StreamClosure, StreamLink } from './stream-link.ts';
 import { StreamSide } from './stream-side.ts';
-import type { SinkWatch } from './stream-watch.ts';
+import type { SinkWatch, StreamTrace } from './stream-watch.ts';
 import { ViewCache } from './view-cache.ts';
 
 /**
@@ -23,6 +23,8 @@ export class PacketSink {
   readonly #alignMask: number;
   /** Is told what the server serves here, if somebody watches. */
   watch: SinkWatch | undefined;
+  /** Sees the packets, if the component can be traced. */
+  trace: StreamTrace | undefined;
   /** Requests taken and not acknowledged: each has a slot of the acknowledge queue kept for it. */
   #inFlight = 0;
   #served = 0;
@@ -98,6 +100,7 @@ export class PacketSink {
     if (this.#inFlight === 0) throw new Error('acknowledgement without a request');
     this.#inFlight--;
     this.#served++;
+    if (this.trace?.on) this.trace.acknowledged(packet);
     this.#side.append(packet);
   }
 

@@ -3,7 +3,7 @@ import type { PacketStreamParameters } from './layout.ts';
 import { type Packet, PACKET_STATUS, UNASKED_TAG } from './packet.ts';
 import type { PayloadDirection, StreamClosure, StreamLink } from './stream-link.ts';
 import { StreamSide } from './stream-side.ts';
-import type { SourceWatch } from './stream-watch.ts';
+import type { SourceWatch, StreamTrace } from './stream-watch.ts';
 import { ViewCache } from './view-cache.ts';
 
 /**
@@ -33,6 +33,8 @@ export class PacketSource {
   #ignored = 0;
   #acknowledged = 0;
   #watch: SourceWatch | undefined;
+  /** Sees the packets, if the component can be traced. */
+  trace: StreamTrace | undefined;
 
   /** Throws RangeError if the parameters cannot work or the link's memory is too small for them. */
   constructor(link: StreamLink, parameters: PacketStreamParameters, direction: PayloadDirection) {
@@ -129,6 +131,7 @@ export class PacketSource {
     packet.tag = tag;
     packet.status = PACKET_STATUS.unanswered;
     this.#watch?.submitted(packet, this.payload(packet.offset, packet.size));
+    if (this.trace?.on) this.trace.submitted(packet);
     this.#side.append(packet);
     return true;
   }
@@ -147,6 +150,7 @@ export class PacketSource {
       const sound = this.#side.take(into);
       if (this.#complete(into, sound)) {
         this.#acknowledged++;
+        if (this.trace?.on) this.trace.acknowledged(into);
         this.#watch?.acknowledged(into, this.payload(into.offset, into.size));
         return true;
       }

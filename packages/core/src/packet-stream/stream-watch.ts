@@ -24,6 +24,15 @@ export interface SourceWatch {
   closed(): void;
 }
 
+/** Sees what passes at either end, while it is on. */
+export interface StreamTrace {
+  /** Looked at for each packet. */
+  readonly on: boolean;
+  submitted(packet: Packet): void;
+  /** The acknowledgement of a request was sent, or was taken. */
+  acknowledged(packet: Packet): void;
+}
+
 /** Sees the end that takes requests, as far as its server tells of them. */
 export interface SinkWatch {
   /**

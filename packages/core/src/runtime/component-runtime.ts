@@ -22,6 +22,8 @@ import { actOnChild, overviewOf, planOf } from './overview.ts';
 import type { ChildrenOverview } from './overview-shapes.ts';
 import { ServedCounter } from './served-counter.ts';
 import type { SessionWatch } from './session-watch.ts';
+import { ComponentTracing } from './component-tracing.ts';
+import type { TracePlatform } from '../trace/tracer.ts';
 import { type Sleeper, SynchronousCalls } from './synchronous.ts';
 
 /** How long a component that fails may take to get its last log lines out. */
@@ -58,6 +60,8 @@ export interface ComponentPlatform {
    * own.
    */
   readonly sleep?: Sleeper;
+  /** What tracing needs; without it the component cannot be traced. */
+  readonly trace?: TracePlatform | undefined;
   /** Watches the packet streams of the component's sessions. */
   readonly watch?: SessionWatch;
   /** Stands between the component and its parent. */
@@ -83,6 +87,7 @@ export class ComponentRuntime {
   readonly #calls = new ServedCounter();
   readonly #progress: Completed;
   readonly #synchronous: SynchronousCalls;
+  readonly #tracing: ComponentTracing;
   #environment: Environment | undefined;
   #failedAssertion: AssertionFailed | undefined;
 
@@ -98,6 +103,11 @@ export class ComponentRuntime {
       report: (error) => this.#report(error),
       introduce: (request) => this.#supervisor.introduce(request),
       violation: (peer, what) => this.#violation(peer, what),
+      trace: platform.trace,
+    });
+    this.#tracing = new ComponentTracing(this.#entrypoint.tracer, platform.schedule, (number, reason) => {
+      // A supervisor that is gone does not need to know.
+      this.#supervisor.traceEnded(number, reason).catch(() => {});
     });
     this.#progress = new Completed(this.#entrypoint);
     const control = new ExportedObject(ComponentControl, this.#control(), (error) => this.#report(error));
@@ -175,6 +185,9 @@ export class ComponentRuntime {
         const beat = (): Promise<void> => new Promise((answer) => this.#platform.schedule(answer));
         return this.#platform.dealings?.heartbeat(beat) ?? beat();
       },
+      trace: (order) => this.#tracing.begin(order),
+      traceEnd: (number) => this.#tracing.end(number),
+      tracePause: (number, paused) => this.#tracing.pause(number, paused),
       stillWaiting: (wait) => this.#synchronous.stillWaiting(wait),
       offer: (offer) => this.#entrypoint.offer(offer),
       introductionFailed: (giver, number, owner, reason) =>

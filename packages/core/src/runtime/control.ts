@@ -4,10 +4,12 @@
  */
 import { capability } from '../capability/capability.ts';
 import { type Capability, rpc, rpcInterface } from '../interface/interface.ts';
+import { CONTROL_INTERFACES } from '../interface/operation.ts';
 import {
   boolean,
   bytes,
   nothing,
+  oneOf,
   optional,
   record,
   type ShapeType,
@@ -28,6 +30,8 @@ import {
 import { HostGrant, hostGrant, type HostGrantFact } from '../session/host-grant.ts';
 import { Parent } from '../session/parent.ts';
 import { Pd } from '../session/pd.ts';
+import { TraceSink } from '../session/trace/declaration.ts';
+import type { TraceOrder, TraceRefusal } from './component-tracing.ts';
 
 /**
  * A request to hand a capability to a third component: "introduce entry `index` of `via`'s table to
@@ -47,7 +51,7 @@ export type IntroductionOffer = ShapeType<typeof offer>;
  * The calls that a component may make to the supervisor: object 0 of the supervisor, one for each
  * component.
  */
-export const SupervisorCalls = rpcInterface('SupervisorCalls', {
+export const SupervisorCalls = rpcInterface(CONTROL_INTERFACES.supervisor, {
   /** Settles when the owner has made the introduction, or cannot make it. */
   introduce: rpc<(request: IntroductionRequest) => void>({ args: [introduction], result: nothing }),
   /**
@@ -65,6 +69,11 @@ export const SupervisorCalls = rpcInterface('SupervisorCalls', {
   waiting: rpc<(peer: number, wait: number) => void>({ args: [u32, u32], result: nothing }),
   /** That wait is over. */
   waited: rpc<(wait: number) => void>({ args: [u32], result: nothing }),
+  /** The order with this number ends by itself: the policy, or the tracer, has failed. */
+  traceEnded: rpc<(number: number, reason: string) => void>({
+    args: [u53, text(LIMITS.reasonBytes)],
+    result: nothing,
+  }),
   /** Whether somebody has asked for the caller to be stopped. */
   stopping: rpc<() => boolean>({ args: [], result: boolean }),
 });
@@ -92,9 +101,23 @@ export interface StartRequest {
   pd: Capability<typeof Pd>;
 }
 
+const traceOrder = record({
+  number: u53,
+  component: u32,
+  salt: record({ high: u32, low: u32 }),
+  policy: text(LIMITS.tracePolicyCharacters),
+  sizeBytes: u53,
+  sink: capability(TraceSink),
+});
+
+const traceRefusal = record({
+  code: oneOf(['INVALID_POLICY', 'OUT_OF_RAM', 'SOURCE_IS_DEAD']),
+  reason: text(LIMITS.reasonBytes),
+});
+
 /** The calls that the supervisor may make to a component: object 0 of the component. */
 export const ComponentControl = rpcInterface(
-  'ComponentControl',
+  CONTROL_INTERFACES.component,
   {
     /**
      * Hands over the parent and the account, and runs the main function. Settles when that was
@@ -120,6 +143,14 @@ export const ComponentControl = rpcInterface(
       args: [childAction, text(LIMITS.nameBytes)],
       result: optional(text(LIMITS.reasonBytes)),
     }),
+    /** Traces the component; the result says why it cannot be. */
+    trace: rpc<(order: TraceOrder) => TraceRefusal | undefined>({
+      args: [traceOrder],
+      result: optional(traceRefusal),
+    }),
+    /** Ends an order. Settles when the sink has all events. */
+    traceEnd: rpc<(number: number) => void>({ args: [u53], result: nothing }),
+    tracePause: rpc<(number: number, paused: boolean) => void>({ args: [u53, boolean], result: nothing }),
     /** Settles in a turn of the component's own, to show that it goes on. */
     heartbeat: rpc<() => void>({ args: [], result: nothing }),
     /**

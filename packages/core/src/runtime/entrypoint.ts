@@ -14,6 +14,7 @@ import { assert, PeerGone, RpcError } from '../errors.ts';
 import type { Capability, Implementation, Interface } from '../interface/interface.ts';
 import { LIMITS } from '../limits.ts';
 import type { IntroductionOffer, IntroductionRequest } from './control.ts';
+import { type TracePlatform, Tracer } from '../trace/tracer.ts';
 import { IntroductionRequests } from './introduction-requests.ts';
 import { Introductions } from './introductions.ts';
 import { ObjectQuota } from './object-quota.ts';
@@ -28,6 +29,8 @@ export interface EntrypointHost {
   readonly report: (error: unknown) => void;
   /** Has a capability introduced by its owner. Settles when the owner has answered. */
   readonly introduce: (request: IntroductionRequest) => Promise<void>;
+  /** What tracing needs of the platform; without it the component cannot be traced. */
+  readonly trace?: TracePlatform | undefined;
   /** A peer broke the channel protocol. */
   readonly violation?: (peer: number, what: string) => void;
 }
@@ -66,6 +69,7 @@ export class Entrypoint implements ChannelOwner {
   /** Peers whose channel has ended, the oldest first: nothing will come from them any more. */
   readonly #ended = new Set<number>();
   readonly objects: ObjectQuota;
+  readonly tracer: Tracer;
   served = 0;
   completed = 0;
   #waitsSynchronously = false;
@@ -79,6 +83,7 @@ export class Entrypoint implements ChannelOwner {
   constructor(host: EntrypointHost) {
     this.#host = host;
     this.objects = new ObjectQuota(host.schedule);
+    this.tracer = new Tracer(host.trace);
   }
 
   /** Takes a new channel into use. `first` is the object of ours that the peer finds at index 0. */

@@ -160,6 +160,11 @@ export interface Env {
   /** As `log`, marked as an error. */
   error(text: string): Promise<void>;
   /**
+   * Marks that the component has come to a place in its code, for whoever traces it; otherwise it
+   * does nothing.
+   */
+  checkpoint(name: string, value?: number): void;
+  /**
    * Says that `holds` is true whenever this is called. If it is false, a simulated run has failed;
    * elsewhere one line of the log says so. In both cases this throws `AssertionFailed` and the
    * component crashes, even if the error is caught.

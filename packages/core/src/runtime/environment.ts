@@ -17,6 +17,7 @@ import { EXIT_CODE_MAX, type Parent, Root } from '../session/parent.ts';
 import type { AccountState, Pd, Resources } from '../session/pd.ts';
 import { Rom } from '../session/rom.ts';
 import { Timer } from '../session/timer.ts';
+import type { Tracer } from '../trace/tracer.ts';
 import { setAnnouncer } from './announcing.ts';
 import { setRootMaker } from './own-root.ts';
 import { setOwnUse } from './own-use.ts';
@@ -71,6 +72,7 @@ export class Environment implements Env {
   readonly #yields: YieldRequests;
   readonly #log = new LogWriter();
   readonly #assertions: Assertions;
+  readonly #tracer: Tracer;
   readonly #allocations = new Map<Dataspace, number>();
   readonly #stopHandlers: (() => void | Promise<void>)[] = [];
   /** The number of open sessions of each service. */
@@ -80,6 +82,7 @@ export class Environment implements Env {
 
   constructor(parts: EnvironmentParts) {
     this.#parts = parts;
+    this.#tracer = parts.entrypoint.tracer;
     this.host = countedHost(parts.host, parts.progress);
     this.#assertions = new Assertions(parts.assertions);
     this.#sessions = new SessionClient({
@@ -87,6 +90,7 @@ export class Environment implements Env {
       report: parts.report,
       startTimeout: (ms, handler) => this.timer.after(ms, handler),
       packets: parts.progress.packets,
+      tracer: parts.entrypoint.tracer,
       watch: parts.watch,
       signal: (handler) => this.signal(handler),
       refused: (text) => void this.warning(text),
@@ -212,14 +216,21 @@ export class Environment implements Env {
   }
 
   log(text: string): Promise<void> {
+    if (this.#tracer.on) this.#tracer.logOutput(text);
     return this.#log.write(text);
   }
 
+  checkpoint(name: string, value?: number): void {
+    if (this.#tracer.on) this.#tracer.checkpoint(name, value);
+  }
+
   warning(text: string): Promise<void> {
+    if (this.#tracer.on) this.#tracer.logOutput(`Warning: ${text}`);
     return this.#log.message(text, 'Warning: ');
   }
 
   error(text: string): Promise<void> {
+    if (this.#tracer.on) this.#tracer.logOutput(`Error: ${text}`);
     return this.#log.message(text, 'Error: ');
   }
 

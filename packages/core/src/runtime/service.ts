@@ -15,6 +15,7 @@ import type { Pd, Resources } from '../session/pd.ts';
 import type { Entrypoint } from './entrypoint.ts';
 import type { ServedCounter } from './served-counter.ts';
 import type { SessionWatch } from './session-watch.ts';
+import { StreamTracing } from './stream-tracing.ts';
 import { refuseTooLittle } from '../session/session-memory.ts';
 import { sessionCost, streamPlans, type StreamPlan } from './session-cost.ts';
 import { SessionTicket } from './session-client.ts';
@@ -201,6 +202,8 @@ export class Service<I extends SessionInterface> {
     const { declaration, parameters, memoryBytes } = slot.plan;
     return new StreamOffer(memoryBytes, (link) => {
       assert(slot.opened === undefined, 'a stream is opened once');
+      const { tracer } = this.#host.entrypoint;
+      const trace = new StreamTracing(tracer, this.#interface.service, link.place?.peer ?? 0);
       if (declaration.role === 'tx') {
         const sink = new PacketSink(link, parameters, declaration.payloadDirection);
         uncount.push(
@@ -208,10 +211,12 @@ export class Service<I extends SessionInterface> {
           this.#host.packets.watch(() => sink.served),
         );
         sink.watch = link.place && this.#host.watch?.served(this.#interface.service, link.place);
+        sink.trace = trace;
         slot.opened = sink;
       } else {
         const source = new PacketSource(link, parameters, declaration.payloadDirection);
         uncount.push(this.#host.packets.watch(() => source.served));
+        source.trace = trace;
         slot.opened = source;
       }
       slot.resolve(slot.opened);

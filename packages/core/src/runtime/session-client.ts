@@ -5,6 +5,7 @@
  */
 import type { SignalCapability } from '../capability/signal.ts';
 import { capabilityFor, referenceOf } from '../capability/capability.ts';
+import { HeldReference, PendingReference, type Reference } from '../capability/reference.ts';
 import { OPEN_OPERATION } from '../capability/open-operation.ts';
 import { StreamTicket } from '../channel/stream-link.ts';
 import { sumOf } from '../costs.ts';
@@ -20,6 +21,8 @@ import { Reattachments } from './reattachments.ts';
 import { refuseDifferences } from './compared-declarations.ts';
 import type { ServedCounter } from './served-counter.ts';
 import type { SessionWatch } from './session-watch.ts';
+import type { Tracer } from '../trace/tracer.ts';
+import { StreamTracing } from './stream-tracing.ts';
 import { sessionCost, streamPlans, type StreamPlan } from './session-cost.ts';
 
 const NOTHING: Resources = { ram: 0, caps: 0 };
@@ -67,6 +70,7 @@ export interface SessionClientHost {
   /** Counts the packets of the component's streams. */
   readonly packets: ServedCounter;
   readonly watch: SessionWatch | undefined;
+  readonly tracer: Tracer;
   readonly signal: (handler: () => Promise<void>) => SignalCapability;
   /** Says that a session which was lost has no successor for now. */
   readonly refused: (text: string) => void;
@@ -167,6 +171,7 @@ export class SessionClient {
               place,
             ),
           );
+          stream.trace = new StreamTracing(this.#host.tracer, interface_.service, peerOf(reference));
           streams.push(stream);
           uncount.push(this.#host.packets.watch(() => stream.served));
           Object.defineProperty(session, plan.name, { value: stream });
@@ -376,4 +381,10 @@ function openStream(
   const watch = link.place && watchAt(link.place);
   if (watch) source.watchBy(watch);
   return source;
+}
+
+/** The component that serves a session that was introduced; 0 if that is not another one. */
+function peerOf(reference: Reference): number {
+  const held = reference instanceof PendingReference ? reference.target : reference;
+  return held instanceof HeldReference ? held.remote.channel.peer : 0;
 }

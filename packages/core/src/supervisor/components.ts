@@ -49,11 +49,20 @@ export class Components {
   readonly #live = new Map<number, LiveComponent>();
   readonly #warn: (text: string) => void;
   readonly #waits: WaitGraph;
+  readonly #traceEnded: (id: number, number: number, reason: string) => void;
   readonly #statistics: Statistics;
   #nextId = SUPERVISOR_ID + 1;
 
-  /** `warn` takes texts about faults that there is no caller to tell of. */
-  constructor(platform: Platform, warn: (text: string) => void) {
+  /**
+   * `warn` takes texts about faults that there is no caller to tell of; `traceEnded` hears of
+   * components whose tracing has failed.
+   */
+  constructor(
+    platform: Platform,
+    warn: (text: string) => void,
+    traceEnded: (id: number, number: number, reason: string) => void = () => {},
+  ) {
+    this.#traceEnded = traceEnded;
     this.#platform = platform;
     this.#warn = warn;
     this.#statistics = new Statistics(platform, warn);
@@ -123,6 +132,7 @@ export class Components {
       grant: (wanted) => grants.capability(wanted),
       waiting: (peer, wait) => this.#waits.begin(id, { peer, wait }),
       waited: (wait) => this.#waits.end(id, wait),
+      traceEnded: (number, reason) => this.#traceEnded(id, number, reason),
       stopping: () => this.#live.get(id)?.stopping ?? true,
     });
   }

@@ -3,7 +3,7 @@
  */
 import { SessionError } from '../errors.ts';
 import type { Capability, Implementation, Interface, SessionInterface } from '../interface/interface.ts';
-import { prependLabel, splitLabel } from '../label.ts';
+import { LABEL_SEPARATOR, prependLabel, splitLabel } from '../label.ts';
 import type { RomModule } from '../runtime/rom-module.ts';
 import { sessionCost } from '../runtime/session-cost.ts';
 import { readOrDeny, refuseTooLittle } from '../session/session-memory.ts';
@@ -18,6 +18,9 @@ import { isConfined } from '../session/confinement.ts';
 import { schedulingOf } from '../session/scheduling.ts';
 import { Terminal } from '../session/terminal/index.ts';
 import { Timer } from '../session/timer.ts';
+import { Trace } from '../session/trace/declaration.ts';
+import type { Resources } from '../session/pd.ts';
+import type { TraceService } from './trace-service.ts';
 import { Account } from './account.ts';
 import { BinaryRom, type FindBinary } from './binary-service.ts';
 import { type CpuParts, CpuSession, ROOT_LABEL } from './cpu-session.ts';
@@ -32,6 +35,8 @@ import { TimerSession } from './timer-session.ts';
 export interface SupervisorSession {
   readonly capability: Capability<typeof SomeSession>;
   readonly close: () => Promise<void>;
+  /** The client has donated more; missing where that changes nothing. */
+  readonly upgraded?: (more: Resources) => void;
 }
 
 /** The label of the ROM session with the config of the system. Only root init can ask for it. */
@@ -39,7 +44,7 @@ const CONFIG_LABEL = prependLabel(ROOT_LABEL, 'config');
 
 /** Opens sessions of the supervisor's own services. */
 export class SupervisorServices {
-  readonly #parts: CpuParts;
+  readonly #parts: CpuParts & { readonly traces: TraceService };
   readonly #config: RomModule;
   readonly #reports = new KeptReports();
   readonly #terminals = new KeptTerminals();
@@ -50,7 +55,11 @@ export class SupervisorServices {
    * `config` is the module behind root init's config. `findBinary` is asked for each session anew;
    * sessions that are open keep what it has found.
    */
-  constructor(parts: CpuParts, config: RomModule, findBinary: FindBinary) {
+  constructor(
+    parts: CpuParts & { readonly traces: TraceService },
+    config: RomModule,
+    findBinary: FindBinary,
+  ) {
     this.#parts = parts;
     this.#config = config;
     this.#findBinary = findBinary;
@@ -72,7 +81,7 @@ export class SupervisorServices {
   }
 
   /** Names of the services. */
-  static readonly names: readonly string[] = [Pd, Cpu, Log, Rom, Timer, Report, Terminal, Machine].map(
+  static readonly names: readonly string[] = [Pd, Cpu, Log, Rom, Timer, Report, Terminal, Machine, Trace].map(
     ({ service }) => service,
   );
 
@@ -108,6 +117,11 @@ export class SupervisorServices {
         return this.#serve(Terminal, request, () => this.#terminals.open(request));
       case Machine.service:
         return this.#serve(Machine, request, () => this.#machines.open(request));
+      case Trace.service: {
+        const session = this.#parts.traces.open(scopeOf(label), request);
+        const served = this.#serve(Trace, request, () => session);
+        return { ...served, upgraded: (more) => session.upgraded(more) };
+      }
       case Rom.service:
         return this.#openRom(request);
       default:
@@ -153,6 +167,11 @@ export class SupervisorServices {
       },
     };
   }
+}
+
+/** What a session sees whose client has given it no label of its own is the client and below it. */
+function scopeOf(label: string): string {
+  return label.endsWith(LABEL_SEPARATOR) ? label.slice(0, -LABEL_SEPARATOR.length) : label;
 }
 
 /**

@@ -25,6 +25,8 @@ import type { KeptMachine } from './kept-machines.ts';
 import type { KeptTerminal } from './kept-terminals.ts';
 import { stopped } from './patient-stop.ts';
 import { PdSession } from './pd-service.ts';
+import { SupervisorTrace } from './supervisor-trace.ts';
+import { TraceService } from './trace-service.ts';
 import { ThreadsByAccount } from './threads-by-account.ts';
 import type { ComponentEnd, Placement, Platform } from './platform.ts';
 import { type SystemOverview, SystemOverviews } from './system-overview.ts';
@@ -119,6 +121,7 @@ export class Supervisor {
   readonly #rootAccount: Account;
   readonly #threads = new ThreadsByAccount();
   readonly #overviews: SystemOverviews;
+  readonly #traces: TraceService;
   readonly #known: KnownComponent[] = [];
   readonly #end: Promise<SystemEnd>;
   #settle: (end: SystemEnd) => void = () => {};
@@ -134,13 +137,17 @@ export class Supervisor {
       this.#settle = resolve;
     });
     const warn = (text: string): void => options.observer.warning(text);
-    this.#components = new Components(platform, warn);
+    this.#components = new Components(platform, warn, (id, number, reason) =>
+      this.#traces.failed(id, number, reason),
+    );
     this.#overviews = new SystemOverviews(this.#components, platform, warn);
     const observer = {
       started: (component: LiveComponent): void => this.#started(component),
       ended: (component: LiveComponent, end: ComponentEnd): void => this.#ended(component, end),
     };
-    const parts = { components: this.#components, platform, observer, threads: this.#threads };
+    this.#traces = new TraceService({ components: this.#components, platform });
+    const traces = this.#traces;
+    const parts = { components: this.#components, platform, observer, threads: this.#threads, traces };
     this.#config = new RomModule(options.config);
     this.#configs = [options];
     this.#services = new SupervisorServices(parts, this.#config, (name, starter) => {
@@ -237,6 +244,12 @@ export class Supervisor {
    */
   plan(label: string, config: Uint8Array): Promise<readonly PlannedLine[] | undefined> {
     return this.#overviews.plan(label, config);
+  }
+
+  /** Begins to trace components. The result is to be closed. */
+  openTrace(): SupervisorTrace {
+    const donation = { ram: Number.MAX_SAFE_INTEGER, caps: 0 };
+    return new SupervisorTrace(this.#traces.open(ROOT_LABEL, donation), this.#components.entrypoint);
   }
 
   /** The newest reports that were routed to the supervisor. */
@@ -383,6 +396,7 @@ export class Supervisor {
     const open = this.#sessions.get(id);
     if (!open) throw new SessionError('DENIED', `no session ${id}`);
     this.#rootAccount.transfer(this.#own, more);
+    open.session.upgraded?.(more);
     const { ram, caps } = open.donation;
     this.#sessions.set(id, { ...open, donation: { ram: ram + more.ram, caps: caps + more.caps } });
     return undefined;
@@ -405,6 +419,7 @@ export class Supervisor {
   #ended(component: LiveComponent, end: ComponentEnd): void {
     const known = this.#known.find(({ live }) => live === component);
     assert(known !== undefined || this.#known.length >= ENDED_KEPT, 'a component that ends was started');
+    this.#traces.ended(component.id);
     if (known) {
       known.live = undefined;
       known.remembered = remember(component);

@@ -15,6 +15,7 @@ import type {
   Platform,
   PlatformComponent,
 } from '../supervisor/platform.ts';
+import { asyncContexts } from '../platform/host/async-contexts.ts';
 import { type Clock, REAL_CLOCK } from './clocks.ts';
 import { afterMs, delayMs, laterTurn } from './real-time.ts';
 
@@ -84,6 +85,7 @@ export class InProcessPlatform implements Platform {
       crash,
       complain: (text) => this.complaints.push(`[${label}] ${text}`),
       host: { grants, platform: this.#parts.host ?? noHost },
+      trace: { nowUs: () => this.#clock.monotonicUs(), contexts: asyncContexts },
     });
     this.#running.set(id, { label, runtime, end, carriers: [] });
     this.#ids.set(label, id);

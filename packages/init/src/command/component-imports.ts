@@ -45,6 +45,7 @@ export const COMPONENT_DOORS: ReadonlySet<string> = new Set([
   'report',
   'system',
   'terminal',
+  'trace',
 ]);
 
 function isDoor(file: string): boolean {

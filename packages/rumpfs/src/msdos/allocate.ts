@@ -1,5 +1,5 @@
 import { FsError } from '../errors.ts';
-import { FIRST_CLUSTER } from './boot-sector.ts';
+import { FIRST_CLUSTER } from '../fat/layout.ts';
 import type { ClusterRun } from './chain.ts';
 import { FAT_END, FAT_FREE, FAT_MISSING } from './fat-table.ts';
 import type { Volume } from './volume.ts';

@@ -11,11 +11,10 @@
  * Source: Microsoft, "FAT: General Overview of On-Disk Format", version 1.03; ECMA-107.
  */
 import { FsError } from '../errors.ts';
+import { FIRST_CLUSTER } from '../fat/layout.ts';
 
 export const BOOT_SECTOR_BYTES = 512;
 export const ENTRY_BYTES = 32;
-/** The number of the first cluster. */
-export const FIRST_CLUSTER = 2;
 
 const SECTOR_BYTES_MIN = 512;
 const SECTOR_BYTES_MAX = 4096;

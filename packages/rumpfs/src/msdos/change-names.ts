@@ -4,10 +4,11 @@ import { allocateClusters } from './allocate.ts';
 import { ENTRY_BYTES } from './boot-sector.ts';
 import { ClusterRun } from './chain.ts';
 import { type Directory, type ListedEntry, writeEmptyCluster } from './directory.ts';
-import { toDosTime } from './dos-time.ts';
+import { toDosTime } from '../fat/dos-time.ts';
 import { ATTRIBUTE, type EntryFields, writeFields } from './entry.ts';
-import { requireName } from './names.ts';
-import { type NodeState, ownerName } from './node-state.ts';
+import { requireName } from '../fat/name-rules.ts';
+import { ownerName } from '../fat/placed-nodes.ts';
+import type { NodeState } from './node-state.ts';
 import type { Nodes } from './nodes.ts';
 import type { Volume } from './volume.ts';
 
@@ -47,7 +48,7 @@ export async function createNode(
     }
     await touch(volume, parent, nowMs);
     const { slot, position } = await directory.insert(firstSlot, names, fields);
-    const node = nodes.adopt({ parent, slot, position }, fields);
+    const node = nodes.adoptEntry({ parent, slot, position }, fields);
     // So its size is known from the first moment on.
     if (isDirectory) node.chain.append(run.cluster, 1);
     return node;

@@ -4,9 +4,9 @@ import { FsError } from '../errors.ts';
 import { allocateClusters } from './allocate.ts';
 import { ENTRY_BYTES } from './boot-sector.ts';
 import { type Chain, ClusterRun } from './chain.ts';
-import { DirectoryIndex } from './directory-index.ts';
+import { SlotIndex } from '../index/slot-index.ts';
 import { type EntryFields, readFields, SLOT_END, SLOT_REMOVED, writeFields } from './entry.ts';
-import { blockOfCluster } from './layout.ts';
+import { blockOfCluster } from '../fat/layout.ts';
 import { LONG_NAME_ATTRIBUTE, LONG_NAME_SLOTS_MAX, longNameSlots, slotsFor } from './long-name.ts';
 import {
   checksumOf,
@@ -50,7 +50,7 @@ export class Directory {
   readonly #owner: string;
   readonly #fixed: boolean;
   readonly #slotsPerBlock: number;
-  #index: DirectoryIndex | undefined = undefined;
+  #index: SlotIndex | undefined = undefined;
   #building: Promise<void> | undefined = undefined;
   #tooLarge = false;
 
@@ -180,7 +180,10 @@ export class Directory {
       writeFields(buffer.view, within, fields, this.#wide);
     });
     const kept = this.#index?.setUsed(firstSlot, slot + 1 - firstSlot, true);
-    if (kept === true) this.#index?.add(name.text, shortNameText(short.bytes, 0, short.caseBits), slot);
+    if (kept === true) {
+      for (const folded of foldedNames(name.text, shortNameText(short.bytes, 0, short.caseBits)))
+        this.#index?.add(folded, slot);
+    }
     return { slot, position };
   }
 
@@ -192,7 +195,7 @@ export class Directory {
       });
     }
     this.#index?.setUsed(found.firstSlot, found.slot + 1 - found.firstSlot, false);
-    this.#index?.remove(found.name, found.shortName, found.slot);
+    for (const folded of foldedNames(found.name, found.shortName)) this.#index?.remove(folded, found.slot);
   }
 
   /** Writes the fields of the entry in a slot. */
@@ -360,7 +363,7 @@ export class Directory {
     return blockOfCluster(layout, run.cluster) + (logical % layout.blocksPerCluster);
   }
 
-  async #usableIndex(): Promise<DirectoryIndex | undefined> {
+  async #usableIndex(): Promise<SlotIndex | undefined> {
     const ready = this.#readyIndex();
     if (ready !== undefined || this.#tooLarge) return ready;
     this.#building ??= this.#build().finally(() => {
@@ -370,20 +373,21 @@ export class Directory {
     return this.#readyIndex();
   }
 
-  #readyIndex(): DirectoryIndex | undefined {
+  #readyIndex(): SlotIndex | undefined {
     if (this.#index?.usable !== true) return undefined;
     this.#index.touch();
     return this.#index;
   }
 
   async #build(): Promise<void> {
-    const index = new DirectoryIndex(this.#volume.indexes);
+    const index = new SlotIndex(this.#volume.indexes);
     this.#index = undefined;
     const filled = { fits: true };
     try {
       await this.#walk(0, {
         entry: (found) => {
-          filled.fits &&= index.add(found.name, found.shortName, found.slot);
+          for (const folded of foldedNames(found.name, found.shortName))
+            filled.fits &&= index.add(folded, found.slot);
           return !filled.fits;
         },
         used: (slot) => {
@@ -402,7 +406,7 @@ export class Directory {
     this.#index = index;
   }
 
-  async #findIndexed(index: DirectoryIndex, folded: string): Promise<ListedEntry | undefined> {
+  async #findIndexed(index: SlotIndex, folded: string): Promise<ListedEntry | undefined> {
     const cursor = { probes: 0 };
     for (;;) {
       const slot = index.candidate(folded, cursor);
@@ -435,4 +439,11 @@ export async function writeEmptyCluster(volume: Volume, cluster: number, begin?:
 
 function slotCount(name: NewName): number {
   return name.exact ? 1 : slotsFor(name.text.length) + 1;
+}
+
+/** The names under which an entry is found. */
+function foldedNames(name: string, shortName: string): readonly string[] {
+  const long = foldName(name);
+  const short = foldName(shortName);
+  return long === short ? [long] : [long, short];
 }

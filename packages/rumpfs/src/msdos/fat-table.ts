@@ -1,8 +1,8 @@
 import type { BlockBuffer } from '../buffer/block-buffer.ts';
 import type { BufferCache } from '../buffer/buffer-cache.ts';
 import { readAround } from '../buffer/read-around.ts';
-import { FIRST_CLUSTER, type Geometry } from './boot-sector.ts';
-import type { Layout } from './layout.ts';
+import { FIRST_CLUSTER, type Layout } from '../fat/layout.ts';
+import type { Geometry } from './boot-sector.ts';
 
 /** The meanings of an entry of the FAT, besides the next cluster of a chain (2 and more). */
 export const FAT_FREE = 0;

@@ -4,8 +4,9 @@ import { FsError } from '../errors.ts';
 import { allocateClusters } from './allocate.ts';
 import { ClusterRun } from './chain.ts';
 import { FAT_END } from './fat-table.ts';
-import { blockOfCluster } from './layout.ts';
-import { type NodeState, ownerName } from './node-state.ts';
+import { blockOfCluster } from '../fat/layout.ts';
+import { ownerName } from '../fat/placed-nodes.ts';
+import type { NodeState } from './node-state.ts';
 import type { Volume } from './volume.ts';
 
 /** The largest file: its size has 32 bits. */

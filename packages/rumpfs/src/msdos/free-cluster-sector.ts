@@ -1,6 +1,6 @@
 import type { BlockIo } from '../hypercall/hypercalls.ts';
-import { FIRST_CLUSTER } from './boot-sector.ts';
-import { readReserved, writeReserved } from './raw-sector.ts';
+import { FIRST_CLUSTER } from '../fat/layout.ts';
+import { readReserved, writeReserved } from '../fat/raw-sector.ts';
 
 const SIGNATURE_AT_0 = 0x4161_5252;
 const SIGNATURE_AT_484 = 0x6141_7272;

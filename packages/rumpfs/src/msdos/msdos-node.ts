@@ -11,10 +11,10 @@ import type { EntryName } from '../vnode/names.ts';
 import { ReadAhead } from '../buffer/read-ahead.ts';
 import { createNode, directoryOf, moveNode, type Names, removeNode, storeNode } from './change-names.ts';
 import { ClusterRun } from './chain.ts';
-import { fromDosTime, toDosTime } from './dos-time.ts';
+import { fromDosTime, toDosTime } from '../fat/dos-time.ts';
 import { ATTRIBUTE } from './entry.ts';
 import { readFile, truncateFile, writeFile } from './file-data.ts';
-import { blockOfCluster } from './layout.ts';
+import { blockOfCluster } from '../fat/layout.ts';
 import type { NodeState } from './node-state.ts';
 
 /** The permissions that are shown; a FAT knows only whether a file is read-only. */

@@ -8,13 +8,14 @@ import type { MountOptions } from '../vnode/mount-options.ts';
 import { BOOT_SECTOR_BYTES, looksLikeFat, readGeometry } from './boot-sector.ts';
 import type { Names } from './change-names.ts';
 import { FreeClusterSector } from './free-cluster-sector.ts';
-import { layOut } from './layout.ts';
+import { layOut } from '../fat/layout.ts';
 import { MsdosNode } from './msdos-node.ts';
-import { NAME_BYTES_MAX } from './names.ts';
-import { Nodes, ROOT_ID } from './nodes.ts';
-import { readReserved } from './raw-sector.ts';
+import { NAME_BYTES_MAX } from '../fat/name-rules.ts';
+import { ROOT_ID } from '../fat/placed-nodes.ts';
+import { Nodes } from './nodes.ts';
+import { readReserved } from '../fat/raw-sector.ts';
 import { StateByte } from './state-byte.ts';
-import { TimeZone } from './time-zone.ts';
+import { TimeZone } from '../fat/time-zone.ts';
 import { Volume } from './volume.ts';
 
 /** Directory indexes take this part of the memory budget, buffers the rest. */
@@ -89,7 +90,7 @@ export async function mountMsdos(hypercalls: Hypercalls, options: MountOptions):
       `msdos: the file system has ${geometry.totalBytes} bytes, but the device ends after ${deviceBytes} bytes`,
     );
   }
-  const layout = layOut(geometry, bio);
+  const layout = layOut({ type: 'msdos', ...geometry }, bio);
   const indexBytes = Math.floor(hypercalls.memoryBytes / INDEX_PART);
   const random = new Uint8Array(4);
   hypercalls.random(random);

@@ -6,13 +6,10 @@
  *
  * Names that differ only in case are the same.
  */
-import { FsError } from '../errors.ts';
+import { withoutLoneSurrogates } from '../fat/name-rules.ts';
+import { hashText } from '../index/hash-text.ts';
 
 export const SHORT_NAME_BYTES = 11;
-/** The most UTF-16 units that a name may have. */
-export const NAME_UNITS_MAX = 255;
-/** The most bytes of UTF-8 that such a name may have. */
-export const NAME_BYTES_MAX = 3 * NAME_UNITS_MAX;
 export const CASE_BASE = 0x08;
 export const CASE_EXTENSION = 0x10;
 
@@ -25,36 +22,14 @@ const CODE_PAGE =
   'ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»' +
   '░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀' +
   'αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u00a0';
-// oxlint-disable-next-line no-control-regex
-const FORBIDDEN = /[\u0000-\u001f"*/:<>?\\|]/;
 const SHORT_CHARACTERS = /^[A-Z0-9!#$%&'()@^_`{}~-]+$/;
 // oxlint-disable-next-line no-control-regex
 const ASCII = /^[\u0000-\u007f]*$/;
-const LONE_SURROGATE = /[\ud800-\udfff]/u;
-const LONE_SURROGATES = /[\ud800-\udfff]/gu;
 
 /** A short name as it is stored. */
 export interface ShortName {
   readonly bytes: Uint8Array;
   readonly caseBits: number;
-}
-
-/**
- * Makes sure that FAT can have an entry of that name. Throws `InvalidName` or `NameTooLong`.
- */
-export function requireName(text: string): void {
-  if (text.length > NAME_UNITS_MAX)
-    throw new FsError('NameTooLong', `a name has at most ${NAME_UNITS_MAX} characters`);
-  if (FORBIDDEN.test(text))
-    throw new FsError('InvalidName', 'no name on a FAT holds one of "*/:<>?\\| or a control character');
-  if (text.endsWith('.') || text.endsWith(' '))
-    throw new FsError('InvalidName', 'no name on a FAT ends with a dot or a blank');
-  if (LONE_SURROGATE.test(text)) throw new FsError('InvalidName', 'a name on a FAT is Unicode');
-}
-
-/** Whether a name that was read from the device can be shown. */
-export function isShowable(text: string): boolean {
-  return text !== '' && text !== '.' && text !== '..' && !text.includes('/') && !text.includes('\0');
 }
 
 /** The form that all names have in common that are the same but for their case. */
@@ -67,19 +42,6 @@ export function foldName(text: string): string {
     folded += upper.length === 1 ? upper : unit;
   }
   return folded;
-}
-
-/**
- * A hash of a folded name. The seed keeps the author of an image from choosing names that collide.
- */
-export function hashText(text: string, seed: number): number {
-  let hash = seed | 0;
-  for (let index = 0; index < text.length; index += 1) {
-    hash = Math.imul(hash ^ text.charCodeAt(index), 0x9e3779b1);
-    hash ^= hash >>> 15;
-  }
-  hash = Math.imul(hash, 0x85ebca6b);
-  return (hash ^ (hash >>> 13)) >>> 0;
 }
 
 /** The short name in `bytes` at `offset`, as it is shown. */
@@ -103,7 +65,7 @@ function partText(bytes: Uint8Array, start: number, length: number, small: boole
 
 /** The text of long-name units, with what no text can have replaced. */
 export function longNameText(units: Uint16Array, length: number): string {
-  return String.fromCharCode(...units.subarray(0, length)).replaceAll(LONE_SURROGATES, '\ufffd');
+  return withoutLoneSurrogates(String.fromCharCode(...units.subarray(0, length)));
 }
 
 /** The short name that says all of a name; undefined where it takes long-name slots. */

@@ -1,7 +1,8 @@
 import { ENTRY_BYTES } from './boot-sector.ts';
 import { ATTRIBUTE, SLOT_END, SLOT_REMOVED } from './entry.ts';
 import { LONG_NAME_ATTRIBUTE, LongNameReader } from './long-name.ts';
-import { checksumOf, isShowable, shortNameText } from './names.ts';
+import { isShowable } from '../fat/name-rules.ts';
+import { checksumOf, shortNameText } from './names.ts';
 
 /** An entry of a directory with its names. */
 export interface FoundEntry {

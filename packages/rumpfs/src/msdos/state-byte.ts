@@ -1,5 +1,5 @@
 import type { BlockIo } from '../hypercall/hypercalls.ts';
-import { writeReserved } from './raw-sector.ts';
+import { writeReserved } from '../fat/raw-sector.ts';
 
 const DIRTY_BIT = 0x01;
 

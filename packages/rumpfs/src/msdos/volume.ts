@@ -4,13 +4,14 @@ import { FsError, messageOf } from '../errors.ts';
 import type { Hypercalls } from '../hypercall/hypercalls.ts';
 import { WAITERS } from '../hypercall/waiters.ts';
 import type { IndexStore } from '../index/index-store.ts';
-import { FIRST_CLUSTER, type Geometry } from './boot-sector.ts';
-import { type Departure, Departures } from './departures.ts';
+import { FIRST_CLUSTER } from '../fat/layout.ts';
+import type { Geometry } from './boot-sector.ts';
+import { type Departure, Departures } from '../fat/departures.ts';
 import { FAT_BAD, FAT_END, FAT_FREE, FAT_MISSING, FatTable } from './fat-table.ts';
 import type { FreeClusterSector } from './free-cluster-sector.ts';
-import { blockOfCluster, type Layout } from './layout.ts';
+import { blockOfCluster, type Layout } from '../fat/layout.ts';
 import type { StateByte } from './state-byte.ts';
-import type { TimeZone } from './time-zone.ts';
+import type { TimeZone } from '../fat/time-zone.ts';
 
 const CORRUPTION_LINES_MAX = 16;
 /**

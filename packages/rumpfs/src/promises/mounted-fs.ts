@@ -68,7 +68,7 @@ export class MountedFs extends AttributeCalls {
 
   /** Whether the format has permissions and owners. */
   get keepsPermissions(): boolean {
-    return this.type !== 'msdos';
+    return this.type !== 'msdos' && this.type !== 'exfat';
   }
 
   async readFile(

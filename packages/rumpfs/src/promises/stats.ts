@@ -182,10 +182,14 @@ export class MountedStatFs<Amount extends number | bigint = number> {
   }
 }
 
-/** statfs(2): EXT4_SUPER_MAGIC, MSDOS_SUPER_MAGIC, ISOFS_SUPER_MAGIC, TMPFS_MAGIC. */
+/**
+ * statfs(2): EXT4_SUPER_MAGIC, MSDOS_SUPER_MAGIC, EXFAT_SUPER_MAGIC, ISOFS_SUPER_MAGIC,
+ * TMPFS_MAGIC.
+ */
 const MAGIC: Readonly<Record<string, number>> = {
   ext2: 0xef53,
   msdos: 0x4d44,
+  exfat: 0x2011_bab0,
   cd9660: 0x9660,
   tmpfs: 0x0102_1994,
 };

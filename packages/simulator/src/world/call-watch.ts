@@ -3,7 +3,7 @@
  * for which, and since when.
  */
 import { FrameKind } from '@ginit/core/platform';
-import { kindOf, wordOf } from './frame-words.ts';
+import { isCall, kindOf, wordOf } from './frame-words.ts';
 
 /** A call without an answer. */
 export interface OpenCall {
@@ -24,7 +24,7 @@ export class CallWatch {
 
   /** Takes a frame that is sent. */
   sent(caller: number, callee: number, frame: Uint8Array, nowUs: number): void {
-    if (kindOf(frame) !== FrameKind.call) return;
+    if (!isCall(frame)) return;
     const key = `${caller}>${callee}`;
     const calls = this.#open.get(key) ?? new Map<number, OpenCall>();
     calls.set(wordOf(frame, 0), { caller, callee, operation: wordOf(frame, 2), sinceUs: nowUs });

@@ -12,6 +12,12 @@ export function kindOf(frame: Uint8Array): number {
   return frame[0] ?? 0;
 }
 
+/** Whether a frame is a call, traced or not. */
+export function isCall(frame: Uint8Array): boolean {
+  const kind = kindOf(frame);
+  return kind === FrameKind.call || kind === FrameKind.tracedCall;
+}
+
 /** One of the three words of the header. */
 export function wordOf(frame: Uint8Array, which: 0 | 1 | 2): number {
   const at = WORD_AT[which];
@@ -24,7 +30,7 @@ export function describeFrame(frame: Uint8Array, titles: ReadonlyMap<number, str
   const kind = kindOf(frame);
   const name = NAMES.get(kind) ?? `kind ${kind}`;
   const first = wordOf(frame, 0);
-  if (kind !== FrameKind.call) return `${name} ${first} (${frame.length} bytes)`;
+  if (!isCall(frame)) return `${name} ${first} (${frame.length} bytes)`;
   const key = wordOf(frame, 2);
-  return `call ${first} ${titles.get(key) ?? `operation ${key.toString(16)}`} (${frame.length} bytes)`;
+  return `${name} ${first} ${titles.get(key) ?? `operation ${key.toString(16)}`} (${frame.length} bytes)`;
 }

@@ -5,6 +5,7 @@
  */
 import { visibleLines } from '@ginit/core/system';
 import {
+  asyncContexts,
   type Carrier,
   type ComponentEnd,
   ComponentRuntime,
@@ -243,6 +244,7 @@ export class SimulatedPlatform implements Platform {
         complain: (text) => this.#world.print(`[${label}] ${text}`),
         host: { grants: specification.grants, platform: () => component.host },
         sleep: () => this.#refuseSleep(component),
+        trace: { nowUs: () => this.#world.scheduler.nowUs, contexts: asyncContexts },
         watch: this.#world.blocks.watchOf(component.id),
         dealings: component.planned.around(
           this.hostilityOf(label).dealingsOf({ delay: (us) => component.delay(us) }),

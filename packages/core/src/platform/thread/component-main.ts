@@ -13,6 +13,8 @@ import { warnOfUnreleased } from '../../capability/unreleased.ts';
 import { wordsAt } from '../../memory/place.ts';
 import type { HostPlatform } from '../../runtime/host-access.ts';
 import { ComponentRuntime } from '../../runtime/component-runtime.ts';
+import { asyncContexts } from '../host/async-contexts.ts';
+import { monotonicUs } from '../host/monotonic.ts';
 import { threadNumber } from '../host/thread-use.ts';
 import { guardZlibStreams, zlibIsLoaded } from '../host/zlib-streams.ts';
 import { Collector, takeCollect } from './memory/collector.ts';
@@ -125,6 +127,7 @@ const runtime = new ComponentRuntime(component, channels.port(input.supervisorPo
   thread,
   heapUsed: () => process.getBuiltinModule('node:v8').getHeapStatistics().used_heap_size,
   ...(keeper ? { memory: keeper } : {}),
+  trace: { nowUs: monotonicUs, contexts: asyncContexts },
   sleep: (done, timeoutMs) => loop.sleepUntil(done, timeoutMs),
 });
 endLog = (ended) => runtime.endLog(ended);

@@ -5,7 +5,7 @@ import { isMadeType, MADE_TYPES, type MadeType } from '@ginit/rumpfs';
 import { type ImagePlace, placeInImage, placeOrRoot } from './fs-place.ts';
 
 /** The help text of `ginit fs`. */
-export const FS_HELP = `ginit fs: the file systems in disk images: ext2, ext3, ext4, UFS, FAT, ISO 9660
+export const FS_HELP = `ginit fs: the file systems in disk images: ext2, ext3, ext4, UFS, FAT, exFAT, ISO 9660
 
   ginit fs ls [-l] [-R] PLACE...        the entries of a directory; -l with their attributes, -R of all below it
   ginit fs tree PLACE...                the same as a tree
@@ -24,7 +24,7 @@ it the whole disk is one file system. Other paths (cp) are those of the host. Ti
   -f, --format FORMAT  of the images: raw, qcow2, vdi, vmdk (default: as the name ends, else raw)
   --backing FILE       the image behind them; again for the one behind that. FORMAT:FILE also says its format
   -t, --type TYPE      the format of the file system (default: what is found); of mkfs: what is made
-  --zone ZONE          of the times on a FAT, such as Europe/Berlin (default: UTC)
+  --zone ZONE          of the times on a FAT or exFAT, such as Europe/Berlin (default: UTC)
   --owner              cp: keeps owners, too, and the bits that let others run as them
   -L, --label LABEL    mkfs: a name for it
   -b, --block SIZE     mkfs: bytes of a block of ext2 or UFS, of a cluster of a FAT (default: by the size of the disk)

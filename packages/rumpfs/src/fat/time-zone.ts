@@ -4,12 +4,18 @@ const HOUR_MS = 3_600_000;
 /** Offsets of this many hours are remembered; more, and they are looked up anew. */
 const HOURS_MAX = 4096;
 
+/** What local clocks show, and the reverse; all of it in milliseconds since 1970. */
+export interface LocalClock {
+  toLocal(utcMs: number): number;
+  toUtc(localMs: number): number;
+}
+
 /**
  * A time zone: what local clocks show at a time, with the summer time of that date, and the
  * reverse. Zones change their offset at whole hours of UTC or half of them, so what holds for half
  * an hour is remembered.
  */
-export class TimeZone {
+export class TimeZone implements LocalClock {
   readonly #format: Intl.DateTimeFormat | undefined;
   readonly #offsets = new Map<number, number>();
 

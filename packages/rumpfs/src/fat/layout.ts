@@ -1,8 +1,20 @@
 import { FsError } from '../errors.ts';
 import type { BlockIo } from '../hypercall/hypercalls.ts';
-import { FIRST_CLUSTER, type Geometry } from './boot-sector.ts';
 
 const BLOCK_BYTES_MAX = 4096;
+/** The number of the first cluster. */
+export const FIRST_CLUSTER = 2;
+
+/** What decides how blocks lie. Places are bytes from the start of the device. */
+export interface LaidOut {
+  /** The format, in messages. */
+  readonly type: string;
+  readonly clusterBytes: number;
+  readonly dataStart: number;
+  readonly fatStart: number;
+  /** The bytes of a root directory that stands between the FATs and the clusters. */
+  readonly rootBytes: number;
+}
 
 /**
  * How blocks of the buffer cache lie on a FAT. Clusters need not begin at a multiple of their size,
@@ -19,8 +31,10 @@ export interface Layout {
 }
 
 /** Throws `NotSupported` where the device's sectors are too large for that. */
-export function layOut(geometry: Geometry, bio: BlockIo): Layout {
-  const { clusterBytes, dataStart, rootBytes, fatStart } = geometry;
+export function layOut(
+  { type, clusterBytes, dataStart, rootBytes, fatStart }: LaidOut,
+  bio: BlockIo,
+): Layout {
   let blockBytes = Math.min(BLOCK_BYTES_MAX, clusterBytes);
   // A block that began before the FATs would reach into the reserved sectors, or before the device.
   while (blockBytes > 512 && (rootBytes % blockBytes !== 0 || dataStart % blockBytes > fatStart))
@@ -29,7 +43,7 @@ export function layOut(geometry: Geometry, bio: BlockIo): Layout {
   if (blockBytes < bio.sectorSizeBytes || baseBytes % bio.sectorSizeBytes !== 0) {
     throw new FsError(
       'NotSupported',
-      `msdos: clusters of ${clusterBytes} bytes from byte ${dataStart} on do not fit sectors of ${bio.sectorSizeBytes} bytes`,
+      `${type}: clusters of ${clusterBytes} bytes from byte ${dataStart} on do not fit sectors of ${bio.sectorSizeBytes} bytes`,
     );
   }
   return {

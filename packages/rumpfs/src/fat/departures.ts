@@ -3,6 +3,8 @@ export interface Departure {
   readonly first: number;
   /** About how many there are. */
   readonly clusters: number;
+  /** Of exFAT: whether they are in one piece, and `clusters` is their exact number. */
+  readonly contiguous?: boolean;
 }
 
 /**

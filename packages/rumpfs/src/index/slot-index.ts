@@ -1,15 +1,15 @@
-import { type IndexOwner, type IndexStore } from '../index/index-store.ts';
-import { NameTable, type TableCursor } from '../index/name-table.ts';
-import { foldName, hashText } from './names.ts';
+import { hashText } from './hash-text.ts';
+import { type IndexOwner, type IndexStore } from './index-store.ts';
+import { NameTable, type TableCursor } from './name-table.ts';
 
 const SLOTS_PER_GROWTH = 128;
 
 /**
- * The index of a directory in memory: which slots an entry with some name may be in, by its long
- * and by its short name, and which slots are free. Once it is complete, it may lose its memory to
+ * The index in memory of a directory that consists of slots: which of them an entry with some name
+ * may be in, and which are free. Once it is complete, it may lose its memory to
  * another directory's index at any time.
  */
-export class DirectoryIndex implements IndexOwner {
+export class SlotIndex implements IndexOwner {
   usedAt = 0;
   readonly #store: IndexStore;
   #table: NameTable | undefined = new NameTable();
@@ -17,7 +17,8 @@ export class DirectoryIndex implements IndexOwner {
   #used = new Uint8Array(SLOTS_PER_GROWTH);
   #grantedBytes = 0;
   #complete = false;
-  #freeFrom = 0;
+  /** For numbers of free slots: there are not as many side by side that begin before this slot. */
+  readonly #searched = new Map<number, number>();
 
   constructor(store: IndexStore) {
     this.#store = store;
@@ -45,38 +46,51 @@ export class DirectoryIndex implements IndexOwner {
     return this.#table?.find(hashText(folded, this.#store.seed), cursor) ?? -1;
   }
 
-  /** Adds an entry. False when there is no memory for it; then the index is dropped. */
-  add(name: string, shortName: string, slot: number): boolean {
-    const long = foldName(name);
-    const short = foldName(shortName);
-    return this.#add(long, slot) && (short === long || this.#add(short, slot));
+  /**
+   * Adds a name of an entry, folded. False when there is no memory for it; then the index is
+   * dropped.
+   */
+  add(folded: string, slot: number): boolean {
+    if (this.#table === undefined) return false;
+    if (!this.#grant(this.#table.bytesWithOneMore + this.#used.length)) return false;
+    this.#table.add(hashText(folded, this.#store.seed), slot);
+    return true;
   }
 
-  remove(name: string, shortName: string, slot: number): void {
-    const long = foldName(name);
-    const short = foldName(shortName);
-    this.#table?.remove(hashText(long, this.#store.seed), slot);
-    if (short !== long) this.#table?.remove(hashText(short, this.#store.seed), slot);
+  remove(folded: string, slot: number): void {
+    this.#table?.remove(hashText(folded, this.#store.seed), slot);
   }
 
   /** Says that slots are in use, or are not. */
   setUsed(slot: number, count: number, used: boolean): boolean {
     if (slot + count > this.#used.length && !this.#growTo(slot + count)) return false;
     this.#used.fill(used ? 1 : 0, slot, slot + count);
-    if (!used) this.#freeFrom = Math.min(this.#freeFrom, slot);
+    if (!used) {
+      for (const [length, end] of this.#searched)
+        this.#searched.set(length, Math.min(end, Math.max(0, slot - length)));
+    }
     return true;
   }
 
-  /** The first of `count` free slots side by side. */
-  findRoom(count: number): number {
-    for (let slot = this.#freeFrom; ; ) {
+  /**
+   * The first of `count` free slots side by side.
+   *
+   * @param mayBegin whether they may begin at a slot; always the same function
+   */
+  findRoom(count: number, mayBegin: (slot: number) => boolean = () => true): number {
+    let slot = 0;
+    for (const [length, end] of this.#searched) if (length <= count) slot = Math.max(slot, end);
+    for (;;) {
       const free = this.#used.indexOf(0, slot);
-      if (free < 0) return this.#used.length;
-      if (slot === this.#freeFrom) this.#freeFrom = free;
-      let length = 1;
-      while (length < count && (this.#used[free + length] ?? 0) === 0) length += 1;
-      if (length === count) return free;
-      slot = free + length;
+      let begin = free < 0 ? this.#used.length : free;
+      while (!mayBegin(begin)) begin += 1;
+      let end = begin;
+      while (end < begin + count && (this.#used[end] ?? 0) === 0) end += 1;
+      if (end === begin + count) {
+        this.#searched.set(count, begin);
+        return begin;
+      }
+      slot = Math.max(end, begin);
     }
   }
 
@@ -85,13 +99,6 @@ export class DirectoryIndex implements IndexOwner {
     this.#used = new Uint8Array(0);
     this.#store.giveBack(this, this.#grantedBytes);
     this.#grantedBytes = 0;
-  }
-
-  #add(folded: string, slot: number): boolean {
-    if (this.#table === undefined) return false;
-    if (!this.#grant(this.#table.bytesWithOneMore + this.#used.length)) return false;
-    this.#table.add(hashText(folded, this.#store.seed), slot);
-    return true;
   }
 
   #growTo(slots: number): boolean {

@@ -3,7 +3,7 @@
  * time of 5 bits for hours, 6 for minutes and 5 for pairs of seconds. A creation time also has a
  * byte that counts hundredths of a second up to two seconds. All of it is what local clocks showed.
  */
-import type { TimeZone } from './time-zone.ts';
+import type { LocalClock } from './time-zone.ts';
 
 const YEAR_MIN = 1980;
 const YEAR_MAX = 2107;
@@ -18,7 +18,7 @@ export interface DosTime {
 }
 
 /** The nearest time that can be stored, at most two seconds before `ms`. */
-export function toDosTime(ms: number, zone: TimeZone): DosTime {
+export function toDosTime(ms: number, zone: LocalClock): DosTime {
   const local = Math.min(Math.max(zone.toLocal(ms), EARLIEST_MS), LATEST_MS);
   const at = new Date(local);
   return {
@@ -29,7 +29,7 @@ export function toDosTime(ms: number, zone: TimeZone): DosTime {
 }
 
 /** Milliseconds since 1970. A date that there is not, such as day 0, counts as the nearest. */
-export function fromDosTime({ date, time, hundredths }: DosTime, zone: TimeZone): number {
+export function fromDosTime({ date, time, hundredths }: DosTime, zone: LocalClock): number {
   const month = Math.min(Math.max((date >> 5) & 15, 1), 12);
   const day = Math.max(date & 31, 1);
   const local = Date.UTC(

@@ -1,0 +1,60 @@
+/** Tracing by the program that runs the supervisor: `ginit trace`, for instance. */
+import { RpcError } from '../errors.ts';
+import type { Entrypoint } from '../runtime/entrypoint.ts';
+import { type TraceSubject, TraceSink } from '../session/trace/declaration.ts';
+import type { TraceEvent } from '../trace/event.ts';
+import { readEntries } from '../trace/event.ts';
+import type { TraceSession } from './trace-service.ts';
+
+/** A session of the program's own, which sees everything and pays nothing. */
+export class SupervisorTrace {
+  readonly #session: TraceSession;
+  readonly #entrypoint: Entrypoint;
+  readonly #sinks: object[] = [];
+
+  constructor(session: TraceSession, entrypoint: Entrypoint) {
+    this.#session = session;
+    this.#entrypoint = entrypoint;
+  }
+
+  /** The components of the system. */
+  subjects(): TraceSubject[] {
+    return this.#session.subjects();
+  }
+
+  /** A policy; throws `INVALID_POLICY`. */
+  policy(source: string): number {
+    return this.#session.allocPolicy(source);
+  }
+
+  /**
+   * Traces a subject. `take` is called with events as they come; the subject sends no more until
+   * the promise that it gives has settled, and counts those that are lost meanwhile.
+   */
+  async trace(
+    subject: number,
+    policy: number,
+    sizeBytes: number,
+    take: (events: readonly TraceEvent[], lost: number) => Promise<void>,
+  ): Promise<void> {
+    const sink = {
+      dataspace: () => {
+        throw new RpcError('NotShareable', 'core shares no memory with components');
+      },
+      append: (entries: Uint8Array, lost: number) => take(readEntries(entries), lost),
+    };
+    this.#sinks.push(sink);
+    await this.#session.trace(subject, policy, sizeBytes, this.#entrypoint.export(TraceSink, sink));
+  }
+
+  /** Ends the tracing of a subject. Settles when `take` has had all its events. */
+  free(subject: number): Promise<void> {
+    return this.#session.free(subject);
+  }
+
+  /** Ends all of it. */
+  async close(): Promise<void> {
+    await this.#session[Symbol.asyncDispose]();
+    for (const sink of this.#sinks) this.#entrypoint.revoke(sink);
+  }
+}
