@@ -67,7 +67,12 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
     ratios: ['hitsVsNoCache'],
   },
   cluster: {
-    figures: ['linkRoundTripOneCpuUs', ...(severalCpus ? ['linkRoundTripUs', 'linkMegabytesPerSecond'] : [])],
+    figures: [
+      'linkRoundTripOneCpuUs',
+      'packetMegabytesPerSecond',
+      'remoteReadsPerSecond',
+      ...(severalCpus ? ['linkRoundTripUs', 'linkMegabytesPerSecond'] : []),
+    ],
     ratios: ['latencyVsNats', 'throughputVsNats', 'packetsVsPublish'],
   },
   fs: {
