@@ -5,6 +5,7 @@ import { run, Workshop } from '../e2fsprogs.ts';
 import { FatWorkshop } from '../fat-tools.ts';
 import { IsoWorkshop } from '../iso-tools.ts';
 import { Mounted, pattern } from '../mounting.ts';
+import { ffsVictims } from './ffs-victims.ts';
 import type { Victim } from './mutate.ts';
 
 type Range = Victim['ranges'][number];
@@ -216,5 +217,6 @@ export const VICTIMS = {
   ext4: () => extVictims(EXT4_KINDS),
   msdos: filledFats,
   cd9660: isoVictims,
+  ffs: ffsVictims,
 } as const;
 export type VictimType = keyof typeof VICTIMS;

@@ -27,10 +27,12 @@ it the whole disk is one file system. Other paths (cp) are those of the host. Ti
   --zone ZONE          of the times on a FAT or exFAT, such as Europe/Berlin (default: UTC)
   --owner              cp: keeps owners, too, and the bits that let others run as them
   -L, --label LABEL    mkfs: a name for it
-  -b, --block SIZE     mkfs: bytes of a block of ext2 or UFS, of a cluster of a FAT (default: by the size of the disk)
-  -i, --inode-ratio SIZE  mkfs: ext2, UFS: one inode for so many bytes; -I, --inode-size SIZE: ext2: bytes of an inode
+  -b, --block SIZE     mkfs: bytes of a block of ext or UFS, of a cluster of a FAT (default: by the size of the disk)
+  -i, --inode-ratio SIZE  mkfs: ext, UFS: one inode for so many bytes; -I, --inode-size SIZE: ext: bytes of an inode
   --fragment SIZE      mkfs: UFS: bytes of a fragment (default: an eighth of a block)
   --byte-order ORDER   mkfs: UFS: little or big (default: little)
+  --journal PLACE      mkfs: UFS: a log of WAPBL: end (behind the file system) or inside (in a file without a name)
+  --journal-size SIZE  mkfs: UFS: its bytes (default: a thousandth of the disk, 1 to 64 MiB)
   -S, --sector SIZE    mkfs: FAT: bytes of a sector
   --force              mkfs: where a file system or a table of partitions is already
   --json               one line of JSON for each result instead of text
@@ -76,6 +78,8 @@ export type FsTask =
       readonly sectorBytes: number | undefined;
       readonly fragmentBytes: number | undefined;
       readonly byteOrder: 'little' | 'big' | undefined;
+      readonly journal: 'end' | 'inside' | undefined;
+      readonly journalBytes: number | undefined;
       readonly force: boolean;
     };
 
@@ -103,6 +107,8 @@ const OPTIONS = {
   'inode-size': { type: 'string', short: 'I' },
   sector: { type: 'string', short: 'S' },
   fragment: { type: 'string' },
+  journal: { type: 'string' },
+  'journal-size': { type: 'string' },
   'byte-order': { type: 'string' },
   force: { type: 'boolean' },
   repair: { type: 'boolean' },
@@ -122,7 +128,18 @@ const ALLOWED: Readonly<Record<Command, readonly OptionName[]>> = {
   cp: ['recursive', 'r', 'owner'],
   mkdir: ['parents'],
   rm: ['recursive', 'r'],
-  mkfs: ['label', 'block', 'inode-ratio', 'inode-size', 'sector', 'fragment', 'byte-order', 'force'],
+  mkfs: [
+    'label',
+    'block',
+    'inode-ratio',
+    'inode-size',
+    'sector',
+    'fragment',
+    'byte-order',
+    'journal',
+    'journal-size',
+    'force',
+  ],
 };
 const FOR_ALL: readonly OptionName[] = ['format', 'backing', 'type', 'zone', 'json'];
 
@@ -220,6 +237,8 @@ function mkfsTask(words: readonly string[], values: Values): FsTask {
     sectorBytes: bytes(values.sector, 'sector'),
     fragmentBytes: bytes(values.fragment, 'fragment'),
     byteOrder: byteOrder(values['byte-order']),
+    journal: journalPlace(values.journal),
+    journalBytes: bytes(values['journal-size'], 'journal-size'),
     force,
   };
 }
@@ -227,6 +246,11 @@ function mkfsTask(words: readonly string[], values: Values): FsTask {
 function byteOrder(text: string | undefined): 'little' | 'big' | undefined {
   if (text === undefined || text === 'little' || text === 'big') return text;
   throw new Wrong(`--byte-order ${text}: little or big`);
+}
+
+function journalPlace(text: string | undefined): 'end' | 'inside' | undefined {
+  if (text === undefined || text === 'end' || text === 'inside') return text;
+  throw new Wrong(`--journal ${text}: end or inside`);
 }
 
 function bytes(text: string | undefined, name: string): number | undefined {
