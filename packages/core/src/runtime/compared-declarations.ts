@@ -1,4 +1,4 @@
-/** A session with a server on another machine: what both ends declare is compared when it is opened. */
+/** What both ends of a session declare is compared, if the server is on another machine. */
 import { COMPARE_OPERATION, declarationsOf, differing } from '../capability/compare-operation.ts';
 import type { Reference } from '../capability/reference.ts';
 import { SessionError } from '../errors.ts';

@@ -3,6 +3,7 @@ import { type Capability, type Env, hasCode, PeerGone, RpcError, SessionError } 
 import { type Pd, type Resources, type Root } from '@ginit/core/system';
 import { type Deferred, quietDeferred } from '@ginit/core/async';
 import type { SessionPhase, SessionStanding } from '../report/index.ts';
+import { Afterwards } from './afterwards.ts';
 import { untilTaken, type WaitingEnv } from './again.ts';
 import { amountText, isNothing, minus, NOTHING, plus } from './amounts.ts';
 import { Ending } from './ending.ts';
@@ -39,14 +40,6 @@ export interface ChildServerHost {
   changed(): void;
 }
 
-/** What comes after a child that is gone. */
-interface Afterwards {
-  /** The server in its place; missing if there is none. */
-  readonly successor: SessionServer | undefined;
-  /** Whether it is gone with its machine. It has not crashed for what it was asked then. */
-  readonly nodeLost: boolean;
-}
-
 /** A session at the child, in its present state. */
 interface Serving {
   readonly request: RoutedRequest;
@@ -75,8 +68,8 @@ export class ChildServer implements SessionServer {
   #someoneLeft: () => void = () => {};
   /** The ends of its sessions that are under way. */
   readonly #closings = new Set<Promise<void>>();
-  /** What comes after it, as soon as that is known. */
-  readonly #afterwards = quietDeferred<Afterwards>();
+  /** What comes after it. */
+  readonly afterwards = new Afterwards();
   #nextId = 1;
   /**
    * The quota of its clients that it is known to have kept. Each kind of misbehaviour is reported
@@ -168,31 +161,6 @@ export class ChildServer implements SessionServer {
     for (const waiting of this.#roots.values()) waiting.reject(new PeerGone(reason, 'no'));
     this.#ending.end(new PeerGone(reason));
     this.#someoneLeft();
-  }
-
-  /** It is known what comes after the child, which is gone. Only the first word counts. */
-  isOver(afterwards: Afterwards): void {
-    this.#afterwards.resolve(afterwards);
-  }
-
-  /**
-   * Asks whoever comes after the child, which was gone when it was asked, or went with its machine:
-   * init may hear of that later than the client. The donation is in init's account.
-   */
-  async #openAfterwards(
-    request: RoutedRequest,
-    error: unknown,
-  ): Promise<ServedSession | Refused | undefined> {
-    const { givenUp } = request;
-    const tooLate = quietDeferred<undefined>();
-    const giveUp = (): void => tooLate.resolve(undefined);
-    if (givenUp.aborted) giveUp();
-    givenUp.addEventListener('abort', giveUp, { once: true });
-    const afterwards = await Promise.race([this.#afterwards.promise, tooLate.promise]);
-    givenUp.removeEventListener('abort', giveUp);
-    const wasAsked = !(error instanceof PeerGone && error.executed === 'no');
-    if (!afterwards?.successor || (wasAsked && !afterwards.nodeLost)) return undefined;
-    return afterwards.successor.open(request);
   }
 
   /** Another server takes over: clients that can take sessions there are told to do so. */
@@ -288,7 +256,7 @@ export class ChildServer implements SessionServer {
       account = await this.#account;
       await this.#host.env.pd.transfer(account, donation);
     } catch (error) {
-      const later = hasCode(error, 'PeerGone') ? await this.#openAfterwards(request, error) : undefined;
+      const later = hasCode(error, 'PeerGone') ? await this.afterwards.open(request, error) : undefined;
       return later ?? { refused: this.#refusal(error), back: donation };
     }
     const id = this.#nextId++;
@@ -300,7 +268,7 @@ export class ChildServer implements SessionServer {
       this.#notice(error);
       const back = await this.#takeBack(account, donation, 'refused', () => true);
       const isGone = hasCode(error, 'PeerGone') && isNothing(minus(donation, back));
-      const later = isGone ? await this.#openAfterwards(request, error) : undefined;
+      const later = isGone ? await this.afterwards.open(request, error) : undefined;
       return later ?? { refused: this.#refusal(error), back };
     }
   }

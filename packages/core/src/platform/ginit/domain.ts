@@ -23,6 +23,7 @@ import {
   type DomainCommand,
   type DomainEvent,
   domainEvent,
+  type JoinWay,
   NO_NUMBER,
   parseControl,
 } from '../wire/domain-protocol.ts';
@@ -36,6 +37,7 @@ import {
   type RunningProcess,
   startPlainly,
 } from './child-process/running-process.ts';
+import type { DomainObserver } from './domain-observer.ts';
 import { SharedProcess } from './shared-process.ts';
 
 const DOMAIN_MAIN = new URL('../domain/domain-main.js', import.meta.url).pathname;
@@ -73,28 +75,6 @@ interface Resident {
    */
   readonly ending: (() => void)[];
   readonly gone: (() => void)[];
-}
-
-/** How a component of a process is joined to a peer elsewhere. */
-interface JoinWay {
-  readonly link: number;
-  readonly channel: number;
-  readonly peerName: string;
-  readonly elsewhere: boolean;
-}
-
-/** Takes what a domain process tells people, and the news of its end. */
-export interface DomainObserver {
-  /** A line that a component wrote past its log. */
-  output(label: string, line: string): void;
-  /**
-   * Something that a start node asks for cannot be had. The component's code may have written this.
-   */
-  lack(label: string, text: string): void;
-  /** A line that the process itself wrote. */
-  complaint(domain: string, line: string): void;
-  /** The process is gone. */
-  ended(domain: Domain): void;
 }
 
 /** The kind of process to start. */

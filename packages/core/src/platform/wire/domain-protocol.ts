@@ -72,6 +72,8 @@ const joinCommand = record({
   /** Whether the peer is on another machine. */
   elsewhere: boolean,
 });
+/** The link and the channel by which a component is joined to a peer, and what is known of it. */
+export type JoinWay = Omit<ShapeType<typeof joinCommand>, 'command' | 'component' | 'peer'>;
 /**
  * Joins a component to a peer in another process by shared memory. The memory of the channel, and a
  * socket for further memory, come over the socket for descriptors.
@@ -152,7 +154,7 @@ const outputEvent = record({
  */
 const usedEvent = record({ event: oneOf(['used']), component: u32, use: hostUse });
 /** The component's start node asks for something that cannot be had here. */
-/** A component has taken too little of what a peer in another process sends; their channel ended. */
+/** A component has taken too little of what a peer in another process sends: the channel ends. */
 const overrunEvent = record({
   event: oneOf(['overrun']),
   component: u32,
