@@ -1,8 +1,7 @@
 /** What a domain process tells, and who takes it. */
-import type { Domain } from './domain.ts';
 
 /** Takes what a domain process tells people, and the news of its end. */
-export interface DomainObserver {
+export interface DomainObserver<Domain> {
   /** A line that a component wrote past its log. */
   output(label: string, line: string): void;
   /**

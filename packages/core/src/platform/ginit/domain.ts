@@ -118,7 +118,7 @@ export class Domain {
   /** The number of filters of system calls that it had before it was jailed. */
   readonly #filtersAtBirth: number;
   #name: string;
-  #observer: DomainObserver;
+  #observer: DomainObserver<Domain>;
   readonly #residents = new Map<number, Resident>();
   readonly #exited: Promise<void>;
   readonly #words = new LastWords((line) => this.#observer.complaint(this.#name, line));
@@ -135,7 +135,7 @@ export class Domain {
   /** Throws `ProcessStartError`. */
   constructor(
     { name, ownProcess, ahead, jailed = false, driver = true, hostDepth }: DomainOptions,
-    observer: DomainObserver,
+    observer: DomainObserver<Domain>,
   ) {
     this.#name = name;
     this.#observer = observer;
@@ -182,7 +182,7 @@ export class Domain {
   }
 
   /** Gives a process that was started ahead its name and its observer. */
-  adopt(name: string, observer: DomainObserver): void {
+  adopt(name: string, observer: DomainObserver<Domain>): void {
     assert(this.#residents.size === 0 && !this.#retired, 'a process that was started ahead waits');
     this.#name = name;
     this.#observer = observer;

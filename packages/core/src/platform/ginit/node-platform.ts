@@ -262,7 +262,7 @@ export class NodePlatform implements Platform {
     return made;
   }
 
-  #observer(key: string): DomainObserver {
+  #observer(key: string): DomainObserver<Domain> {
     return {
       output: (label, line) => this.#output.passingLine(line, `[${label}] `),
       lack: (label, text) => this.#output.complaint(`warning: [${label}] ${text}`),
