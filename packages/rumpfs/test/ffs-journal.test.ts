@@ -166,6 +166,21 @@ describe('a log of WAPBL in use', () => {
     expect(await ourFindings(image, 'ffs')).toBe('');
   });
 
+  test('a log that is not in its file is found, and a repair lets go of it', async () => {
+    const image = await fresh({ ...FORM, journal: 'inside' });
+    const view = new DataView(image.buffer);
+    view.setBigInt64(65_536 + 872, view.getBigInt64(65_536 + 872, true) + 8n, true);
+    expect(await ourFindings(image, 'ffs')).toMatch(
+      /^damage: log of WAPBL: inode 3 is no file with 409600 bytes at byte \d+$/m,
+    );
+    const { after } = await repairFileSystem(new MemoryHypercalls(image).bio, 'ffs');
+    expect(after.findings).toEqual([]);
+    const fs = await Mounted.start(image, {}, true, 'ffs');
+    await exercise(fs);
+    await fs.end();
+    expect(await ourFindings(image, 'ffs')).toBe('');
+  });
+
   test('a broken log is found, and given up by a repair', async () => {
     const image = await fresh(FORM);
     const fs = await Mounted.start(image, {}, true, 'ffs');
