@@ -120,6 +120,20 @@ describe('a log of WAPBL in use', () => {
     expect(await ourFindings(image, 'ffs')).toBe('');
   });
 
+  test('what was freed just now has room for what is written next', async () => {
+    const image = await fresh(FORM, 2 << 20);
+    const fs = await Mounted.start(image, {}, true, 'ffs');
+    const { blocksFree, blockSizeBytes } = fs.mount.statistics();
+    const most = Math.floor((blocksFree * blockSizeBytes * 0.8) / 4096) * 4096;
+    for (let round = 0; round < 3; round += 1) {
+      await fs.write('/large', pattern(most, round));
+      expect(same(await fs.contents('/large'), pattern(most, round))).toBe(true);
+      await fs.unlink('/large');
+    }
+    await fs.end();
+    expect(await ourFindings(image, 'ffs')).toBe('');
+  });
+
   test('many transactions: the log goes round, and is never full', async () => {
     const image = await fresh(SMALL);
     const fs = await Mounted.start(image, MEMORY, true, 'ffs');
