@@ -1,19 +1,20 @@
 /** Makes new file systems, of the formats that can be made. */
 import { FsError } from '../errors.ts';
 import type { FormatDevice, FormatWorld } from './format-device.ts';
+import { makeExfat } from './make-exfat.ts';
 import { type ExtOptions, makeExt } from './make-ext.ts';
 import { makeFfs, type FfsOptions } from './make-ffs.ts';
 import { makeMsdos, type MsdosOptions } from './make-msdos.ts';
 
 /** The formats that can be made, by the names of `mkfs`. */
-export const MADE_TYPES = ['ext2', 'msdos', 'fat12', 'fat16', 'fat32', 'ufs1', 'ufs2'] as const;
+export const MADE_TYPES = ['ext2', 'msdos', 'fat12', 'fat16', 'fat32', 'exfat', 'ufs1', 'ufs2'] as const;
 /** One of `MADE_TYPES`. */
 export type MadeType = (typeof MADE_TYPES)[number];
 
 /** Wishes for a new file system; a missing one is chosen by the size of the device. */
 export interface MakeOptions {
   readonly label?: string | undefined;
-  /** Bytes of a block of ext2 or UFS, or of a cluster of a FAT. */
+  /** Bytes of a block of ext2 or UFS, or of a cluster of a FAT or exFAT. */
   readonly blockBytes?: number | undefined;
   /** UFS: bytes of a fragment, of which a block has 1, 2, 4 or 8. */
   readonly fragmentBytes?: FfsOptions['fragmentBytes'];
@@ -23,8 +24,10 @@ export interface MakeOptions {
   readonly bytesPerInode?: ExtOptions['bytesPerInode'];
   /** ext2: bytes of an inode. */
   readonly inodeBytes?: ExtOptions['inodeBytes'];
-  /** FAT: bytes of a sector. */
+  /** FAT, exFAT: bytes of a sector. */
   readonly sectorBytes?: MsdosOptions['sectorBytes'];
+  /** FAT, exFAT: the serial number, of 32 bits; by chance if it is missing. */
+  readonly serial?: MsdosOptions['serial'];
 }
 
 /** Whether a word names a format that can be made. */
@@ -43,10 +46,10 @@ export async function makeFileSystem(
   world: FormatWorld,
 ): Promise<void> {
   const { label, blockBytes, bytesPerInode, inodeBytes, sectorBytes } = options;
-  const { fragmentBytes, byteOrder } = options;
+  const { fragmentBytes, byteOrder, serial } = options;
   switch (type) {
     case 'ext2':
-      refuse(type, { sectorBytes, fragmentBytes, byteOrder });
+      refuse(type, { sectorBytes, fragmentBytes, byteOrder, serial });
       return makeExt(device, { label, blockBytes, bytesPerInode, inodeBytes }, world);
     case 'msdos':
     case 'fat12':
@@ -54,11 +57,14 @@ export async function makeFileSystem(
     case 'fat32': {
       refuse(type, { bytesPerInode, inodeBytes, fragmentBytes, byteOrder });
       const bits = BITS[type];
-      return makeMsdos(device, { label, clusterBytes: blockBytes, sectorBytes, bits }, world);
+      return makeMsdos(device, { label, clusterBytes: blockBytes, sectorBytes, bits, serial }, world);
     }
+    case 'exfat':
+      refuse(type, { bytesPerInode, inodeBytes, fragmentBytes, byteOrder });
+      return makeExfat(device, { label, clusterBytes: blockBytes, sectorBytes, serial }, world);
     case 'ufs1':
     case 'ufs2': {
-      refuse(type, { inodeBytes, sectorBytes });
+      refuse(type, { inodeBytes, sectorBytes, serial });
       const version = type === 'ufs1' ? 1 : 2;
       return makeFfs(
         device,

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { campaignOf, Progress } from '../campaign.ts';
 import { missingTools } from '../e2fsprogs.ts';
 import { exerciseImage } from '../exercise.ts';
+import { missingExfatTools } from '../exfat-tools.ts';
 import { missingFatTools } from '../fat-tools.ts';
 import { missingZisofs } from '../iso-tools.ts';
 import { FsError } from '../../src/errors.ts';
@@ -24,6 +25,7 @@ const MISSING: Record<VictimType, string | undefined> = {
   ext2: missingTools,
   ext4: missingTools,
   msdos: missingFatTools,
+  exfat: missingExfatTools,
   cd9660: missingZisofs,
 };
 /** What an error of a damaged image says besides the structure: where it is. */
@@ -43,7 +45,7 @@ async function within<Result>(work: Promise<Result>): Promise<Result> {
 }
 
 describe('hostile images', () => {
-  for (const type of ['ext2', 'ext4', 'msdos', 'cd9660'] as const) {
+  for (const type of ['ext2', 'ext4', 'msdos', 'exfat', 'cd9660'] as const) {
     const campaign = campaignOf('hostile', type, USUAL_COUNT);
     test.skipIf(MISSING[type] !== undefined || campaign === undefined)(
       `${type}: every use ends ${MISSING[type] ?? ''}`,

@@ -15,7 +15,7 @@ export const FS_HELP = `ginit fs: the file systems in disk images: ext2, ext3, e
   ginit fs rm [-r] PLACE...             removes files, with -r also directories
   ginit fs stat PLACE...                all that is known of a file
   ginit fs df IMAGE[:PART]...           the format, the label, and how much is free
-  ginit fs check IMAGE[:PART]...        whether a file system is sound; nothing is changed, but with --repair of UFS
+  ginit fs check IMAGE[:PART]...        whether a file system is sound; nothing is changed, but with --repair of UFS, exFAT
   ginit fs mkfs -t TYPE IMAGE[:PART]    a new, empty file system: ${MADE_TYPES.join(', ')}
 
 PLACE is IMAGE[:PART][:/path]: disk.img, disk.img:/etc/motd, disk.qcow2:2:/home. PART is the number of a partition; without
@@ -27,11 +27,12 @@ it the whole disk is one file system. Other paths (cp) are those of the host. Ti
   --zone ZONE          of the times on a FAT or exFAT, such as Europe/Berlin (default: UTC)
   --owner              cp: keeps owners, too, and the bits that let others run as them
   -L, --label LABEL    mkfs: a name for it
-  -b, --block SIZE     mkfs: bytes of a block of ext2 or UFS, of a cluster of a FAT (default: by the size of the disk)
+  -b, --block SIZE     mkfs: bytes of a block of ext2 or UFS, of a cluster of a FAT or exFAT (default: by the size of the disk)
   -i, --inode-ratio SIZE  mkfs: ext2, UFS: one inode for so many bytes; -I, --inode-size SIZE: ext2: bytes of an inode
   --fragment SIZE      mkfs: UFS: bytes of a fragment (default: an eighth of a block)
   --byte-order ORDER   mkfs: UFS: little or big (default: little)
-  -S, --sector SIZE    mkfs: FAT: bytes of a sector
+  -S, --sector SIZE    mkfs: FAT, exFAT: bytes of a sector
+  --serial NUMBER      mkfs: FAT, exFAT: the serial number, such as 1234-ABCD (default: by chance)
   --force              mkfs: where a file system or a table of partitions is already
   --json               one line of JSON for each result instead of text
 
@@ -76,6 +77,7 @@ export type FsTask =
       readonly sectorBytes: number | undefined;
       readonly fragmentBytes: number | undefined;
       readonly byteOrder: 'little' | 'big' | undefined;
+      readonly serial: number | undefined;
       readonly force: boolean;
     };
 
@@ -104,6 +106,7 @@ const OPTIONS = {
   sector: { type: 'string', short: 'S' },
   fragment: { type: 'string' },
   'byte-order': { type: 'string' },
+  serial: { type: 'string' },
   force: { type: 'boolean' },
   repair: { type: 'boolean' },
 } as const;
@@ -122,7 +125,17 @@ const ALLOWED: Readonly<Record<Command, readonly OptionName[]>> = {
   cp: ['recursive', 'r', 'owner'],
   mkdir: ['parents'],
   rm: ['recursive', 'r'],
-  mkfs: ['label', 'block', 'inode-ratio', 'inode-size', 'sector', 'fragment', 'byte-order', 'force'],
+  mkfs: [
+    'label',
+    'block',
+    'inode-ratio',
+    'inode-size',
+    'sector',
+    'fragment',
+    'byte-order',
+    'serial',
+    'force',
+  ],
 };
 const FOR_ALL: readonly OptionName[] = ['format', 'backing', 'type', 'zone', 'json'];
 
@@ -220,6 +233,7 @@ function mkfsTask(words: readonly string[], values: Values): FsTask {
     sectorBytes: bytes(values.sector, 'sector'),
     fragmentBytes: bytes(values.fragment, 'fragment'),
     byteOrder: byteOrder(values['byte-order']),
+    serial: serial(values.serial),
     force,
   };
 }
@@ -227,6 +241,13 @@ function mkfsTask(words: readonly string[], values: Values): FsTask {
 function byteOrder(text: string | undefined): 'little' | 'big' | undefined {
   if (text === undefined || text === 'little' || text === 'big') return text;
   throw new Wrong(`--byte-order ${text}: little or big`);
+}
+
+function serial(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[0-9a-f]{4}-?[0-9a-f]{4}$/i.test(text))
+    throw new Wrong(`--serial ${text}: eight hexadecimal digits, such as 1234-ABCD`);
+  return Number.parseInt(text.replace('-', ''), 16);
 }
 
 function bytes(text: string | undefined, name: string): number | undefined {
