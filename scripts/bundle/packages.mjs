@@ -108,6 +108,7 @@ export const PACKAGES = [
         'socket_terminal',
         'terminal_crosslink',
         'terminal_log',
+        'trace_fs',
       ].map((name) => ({ entries: () => [`${name}/main`] })),
       // vmm makes pictures of its screen, and serves shared folders with these.
       { entries: () => ['lib/png'] },

@@ -113,6 +113,7 @@ test('folders with underscores are named after services and components', () => {
     'socket_terminal',
     'terminal_crosslink',
     'terminal_log',
+    'trace_fs',
   ]);
   const folders = projectFiles().flatMap((file) =>
     file.startsWith('packages/') ? file.split('/').slice(0, -1) : [],

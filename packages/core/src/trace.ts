@@ -32,4 +32,5 @@ export { STOCK_POLICIES } from './trace/stock-policies.ts';
 
 // For whoever shows what was traced.
 export { chromeTrace, type TracedComponent } from './trace/chrome-trace.ts';
+export { type CallSpan, type Spans, spansOf, spanText } from './trace/spans.ts';
 export { eventLine } from './trace/event-line.ts';

@@ -347,12 +347,13 @@ describe.skipIf(missing !== undefined)(`with the standard tools (${missing ?? 't
   });
 
   test('a UFS is made, filled, damaged, found so and mended', async () => {
-    for (const [type, order] of [
-      ['ufs1', 'big'],
-      ['ufs2', 'little'],
+    for (const [type, order, ...journal] of [
+      ['ufs1', 'big', '--journal', 'inside', '--journal-size', '2M'],
+      ['ufs2', 'little', '--journal', 'end'],
     ] as const) {
       const image = imageFile(`${type}.img`, 12 * MIB);
-      const sizes = ['-b', '8K', '--fragment', '2K', '-i', '4K', '--byte-order', order, '-L', 'first'];
+      const usual = ['-b', '8K', '--fragment', '2K', '-i', '4K', '--byte-order', order, '-L', 'first'];
+      const sizes = [...usual, ...journal];
       const made = await fs('mkfs', '-t', type, ...sizes, image);
       expect(made).toMatchObject({ code: 0, notes: [] });
       expect(await fs('mkfs', '-t', type, image)).toMatchObject({
@@ -378,6 +379,12 @@ describe.skipIf(missing !== undefined)(`with the standard tools (${missing ?? 't
     expect(refused.notes).toEqual([expect.stringMatching(/there is no repair for this format/)]);
     expect((await fs('mkfs', '-t', 'ext2', '--fragment', '1K', imageFile('no.img', MIB))).notes).toEqual([
       expect.stringMatching(/ext2 has no fragmentBytes/),
+    ]);
+    expect((await fs('mkfs', '-t', 'ufs2', '--journal', 'there', 'no.img')).notes).toEqual([
+      expect.stringMatching(/--journal there: end or inside/),
+    ]);
+    expect((await fs('mkfs', '-t', 'ufs2', '--journal-size', '1M', 'no.img')).notes).toEqual([
+      expect.stringMatching(/the bytes of a journal, but no journal/),
     ]);
   });
 

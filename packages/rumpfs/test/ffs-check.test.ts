@@ -249,6 +249,37 @@ const DEFECTS: readonly Defect[] = [
     make: (pokes) => pokes.set32(pokes.group + 4, 0x1234),
     found: [/^damage: group 0: magic number 0x1234/],
   },
+  {
+    title: 'a bitmap in the header of its group',
+    make: (pokes) => pokes.set32(pokes.group + 96, 40),
+    found: [
+      /^damage: group 0: maps at \d+, 40, \d+, \d+, of \d+ blocks, that overlap or leave its structure/,
+    ],
+  },
+  {
+    title: 'bitmaps that overlap',
+    make: (pokes) => pokes.set32(pokes.group + 92, pokes.i32(pokes.group + 96) + 8),
+    found: [/^damage: group 0: maps at .* that overlap/],
+  },
+  {
+    title: 'a group that has written no inodes',
+    only: 2,
+    make: (pokes) => pokes.set32(pokes.group + 120, 0),
+    found: [
+      /^damage: group 0: 0 written inodes of \d+/,
+      /not in use/,
+      /inodes/,
+      /fragments/,
+      /blocks/,
+      /links/,
+    ],
+  },
+  {
+    title: 'a group that has written more inodes than it has',
+    only: 2,
+    make: (pokes) => pokes.set32(pokes.group + 120, 1_000_000),
+    found: [/^damage: group 0: 1000000 written inodes of \d+/],
+  },
   ...['directories', 'free blocks', 'free inodes', 'free fragments'].flatMap((what, index): Defect[] => [
     {
       title: `a wrong count of ${what} in a group`,
@@ -379,6 +410,20 @@ for (const version of [1, 2] as const) {
       await repairFileSystem(new MemoryHypercalls(bytes).bio, 'ffs');
       const fs = await Mounted.start(bytes, {}, false, 'ffs');
       expect(await fs.list('/lost+found')).toEqual([`#${ids.a}`, `#${ids.file}`].toSorted());
+      expect(same(await fs.contents(`/lost+found/#${ids.file}`), pattern(1000, 3))).toBe(true);
+      expect(same(await fs.contents(`/lost+found/#${ids.a}/b/deep`), pattern(3000))).toBe(true);
+      await fs.end();
+    });
+
+    test('a root that is none is made anew, and what was in it is found again', async () => {
+      const bytes = image.slice();
+      const pokes = new FfsPokes(bytes, version, form.order === 'le');
+      pokes.set16(pokes.inode(2), 0x8000);
+      expect(await ourFindings(bytes, 'ffs')).toContain('damage: inode 2: the root is no directory');
+      const { after } = await repairFileSystem(new MemoryHypercalls(bytes).bio, 'ffs');
+      expect(after.findings).toEqual([]);
+      const fs = await Mounted.start(bytes, {}, true, 'ffs');
+      expect(await fs.list('/')).toEqual(['lost+found']);
       expect(same(await fs.contents(`/lost+found/#${ids.file}`), pattern(1000, 3))).toBe(true);
       expect(same(await fs.contents(`/lost+found/#${ids.a}/b/deep`), pattern(3000))).toBe(true);
       await fs.end();

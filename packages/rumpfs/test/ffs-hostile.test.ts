@@ -153,6 +153,10 @@ for (const version of [1, 2] as const) {
       await expect(fs.write('/new', pattern(10))).rejects.toThrow(
         /cylinder group 0 at fragment \d+: magic number 0x1234/,
       );
+      const overlapping = await Mounted.start(poked(field(12) * field(52) + 96, 40), {}, true, 'ffs');
+      await expect(overlapping.write('/new', pattern(10))).rejects.toThrow(
+        /cylinder group 0 at fragment \d+: maps at \d+, 40, \d+, \d+/,
+      );
     });
 
     test('records of a directory', async () => {

@@ -5,6 +5,7 @@ import * as fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { skipIfLong } from '../../../test/harness/long.ts';
 import { propertyRuns } from '../../../test/property-runs.ts';
+import { journalled, type JournalledForm } from './ffs-journalled.ts';
 import { type FfsForm, ffsForm, FfsWorkshop, missingMakefs } from './ffs-tools.ts';
 import type { MemoryOptions } from './memory-hypercalls.ts';
 import { Pair } from './model-pair.ts';
@@ -34,6 +35,28 @@ const CASES: readonly Case[] = [
   { form: full, options: {}, usual: true },
   { form: full, options: LITTLE, usual: false },
 ];
+
+/** The same with a log; its transactions go round in it. */
+describe('FFS with a log against a model', () => {
+  const forms: readonly JournalledForm[] = [
+    { version: 2, order: 'little', journal: 'inside', blockBytes: 4096, journalBytes: 60 * 4096 },
+    { version: 1, order: 'big', journal: 'end', blockBytes: 8192, journalBytes: 60 * 8192 },
+  ];
+  for (const form of forms) {
+    test(`UFS${form.version}, ${form.order} endian, log ${form.journal}`, { timeout: 300_000 }, async () => {
+      const image = await journalled(form, 3 << 20);
+      const property = fc.asyncProperty(fc.array(anyStep, { maxLength: 100, size: 'max' }), async (steps) => {
+        const device = image.slice();
+        const options = { memoryBytes: 1 << 20, shuffleSeed: 5 };
+        const pair = await Pair.start(device, options, { type: 'ffs', solid: true, fragmentsPerBlock: 8 });
+        for (const one of steps) await pair.step(located(one, pair.model));
+        await pair.compareAll();
+        expect(await ourFindings(await pair.end(), 'ffs')).toBe('');
+      });
+      await fc.assert(property, { numRuns: propertyRuns(2), endOnFailure: true });
+    });
+  }
+});
 
 describe.skipIf(missingMakefs)(`FFS against a model ${missingMakefs ?? ''}`, () => {
   for (const { form, options, usual } of CASES) {

@@ -4,9 +4,9 @@
  */
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { ChangeGate } from '../src/buffer/change-gate.ts';
 import type { LoggedBlock } from '../src/buffer/metadata-log.ts';
 import { crc16, crc32BigEndian, crc32c } from '../src/checksum/crc.ts';
-import { ChangeGate } from '../src/jbd2/change-gate.ts';
 import { Journal } from '../src/jbd2/journal.ts';
 import { JournalPlace } from '../src/jbd2/journal-place.ts';
 import { JOURNAL_MAGIC, JournalSuperblock, type WantedFeatures } from '../src/jbd2/journal-superblock.ts';

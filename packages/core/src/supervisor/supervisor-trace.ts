@@ -2,8 +2,6 @@
 import { RpcError } from '../errors.ts';
 import type { Entrypoint } from '../runtime/entrypoint.ts';
 import { type TraceSubject, TraceSink } from '../session/trace/declaration.ts';
-import type { TraceEvent } from '../trace/event.ts';
-import { readEntries } from '../trace/event.ts';
 import type { TraceSession } from './trace-service.ts';
 
 /** A session of the program's own, which sees everything and pays nothing. */
@@ -28,20 +26,21 @@ export class SupervisorTrace {
   }
 
   /**
-   * Traces a subject. `take` is called with events as they come; the subject sends no more until
-   * the promise that it gives has settled, and counts those that are lost meanwhile.
+   * Traces a subject. `take` is called with entries (`trace/event.ts`) as they come; the subject
+   * sends no more until the promise that it gives has settled, and counts those that are lost
+   * meanwhile.
    */
   async trace(
     subject: number,
     policy: number,
     sizeBytes: number,
-    take: (events: readonly TraceEvent[], lost: number) => Promise<void>,
+    take: (entries: Uint8Array, lost: number) => Promise<void>,
   ): Promise<void> {
     const sink = {
       dataspace: () => {
         throw new RpcError('NotShareable', 'core shares no memory with components');
       },
-      append: (entries: Uint8Array, lost: number) => take(readEntries(entries), lost),
+      append: take,
     };
     this.#sinks.push(sink);
     await this.#session.trace(subject, policy, sizeBytes, this.#entrypoint.export(TraceSink, sink));

@@ -3,7 +3,7 @@
  * machines set by them. Events come from components that are not trusted: they may be incomplete,
  * contradict each other, or lie about times.
  */
-import type { TraceEvent } from './event.ts';
+import type { TraceContext, TraceEvent } from './event.ts';
 
 /** A traced component, with all of its events. */
 export interface TracedComponent {
@@ -43,6 +43,11 @@ export interface Spans {
 }
 
 const decoder = new TextDecoder();
+/** A span as text. */
+export function spanText({ span }: TraceContext): string {
+  return hex(span);
+}
+
 const hex = (words: readonly number[]): string =>
   words.map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
 

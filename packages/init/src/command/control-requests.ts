@@ -20,6 +20,7 @@ import type { CheckedConfig } from './checked-config.ts';
 import { consoleRequests } from './console-requests.ts';
 import { machineRequests } from './machine-requests.ts';
 import { freeOfErrors } from './live-config.ts';
+import { traceRequests } from './trace-requests.ts';
 import type { LogKeeper, LogPiece } from './log-keeper.ts';
 import { reportRequests } from './report-requests.ts';
 
@@ -41,7 +42,10 @@ const FOLLOWER_CHARACTERS = 1024 * 1024;
 
 /** The parts of a running system that answer. */
 export interface ControlParts {
-  readonly supervisor: Pick<Supervisor, 'overview' | 'act' | 'reports' | 'terminals' | 'machines' | 'plan'>;
+  readonly supervisor: Pick<
+    Supervisor,
+    'overview' | 'act' | 'reports' | 'terminals' | 'machines' | 'plan' | 'openTrace'
+  >;
   /** Checks another config as if it were that of the system. */
   readonly check: (file: string) => Promise<CheckedConfig>;
   readonly logs: LogKeeper;
@@ -55,6 +59,7 @@ export function controlRequests({ supervisor, logs, check, nodes }: ControlParts
   return {
     ...consoleRequests(supervisor),
     ...machineRequests(supervisor),
+    ...traceRequests(supervisor),
     ...reportRequests(supervisor),
     tree,
     nodes: () => {

@@ -51,6 +51,8 @@ const HELP = `ginit: runs a system of components from one config file
   ginit report LABEL                the last report of a component
   ginit console LABEL               attaches your terminal to that of a component
   ginit vm list | pause | ... LABEL the virtual machines, and what is to be done with one
+  ginit trace [LABEL...]            what passes in components: calls, signals, packets; as text or a picture
+  ginit metrics                     what top shows, for OpenMetrics
   ginit wait [LABEL...]             until the system, or these components, are complete
   ginit plan [OLD] NEW              what a config would change in a running system, or in the place of another
 
@@ -221,6 +223,7 @@ const COMMANDS = new Map<string, Command>([
   ['bus', async (args, output) => (await import('./bus/main.ts')).bus(args, output)],
   ['image', async (args, output) => (await import('./image/main.ts')).image(args, output)],
   ['fs', async (args, output) => (await import('./fs/main.ts')).fs(args, output)],
+  ['trace', async (args, output) => (await import('./trace/main.ts')).trace(args, output)],
   ['sim', async (args, output) => (await import('./sim/main.ts')).simulate(args, output)],
   [
     'node',

@@ -30,6 +30,7 @@ const STOCK: Readonly<Record<string, string>> = {
   part_block: '@ginit/block/part_block',
   ram_block: '@ginit/block/ram_block',
   ram_fs: '@ginit/os/ram_fs',
+  trace_fs: '@ginit/os/trace_fs',
   report_log: '@ginit/os/report_log',
   report_rom: '@ginit/os/report_rom',
   rom_block: '@ginit/block/rom_block',

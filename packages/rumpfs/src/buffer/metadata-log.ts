@@ -14,8 +14,12 @@ export interface OwnStructures {
    * which the structures of the cache are copied.
    */
   take(): readonly LoggedBlock[];
-  /** Says whether that what `take` returned last was written. If not, it must be taken again. */
-  written(done: boolean): void;
+  /**
+   * Says whether that what `take` returned last was written. If not, it must be taken again.
+   *
+   * @param placed whether it is at its place by now, and not in the log only
+   */
+  written(done: boolean, placed: boolean): void;
 }
 
 /**

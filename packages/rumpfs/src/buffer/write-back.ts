@@ -193,7 +193,10 @@ export class WriteBack {
       if (!any || !reached) this.#cache.dataFirst();
     }
     await this.#writeStructures(structures, reached, failure);
-    if (own.length > 0) this.#cache.own?.written(reached && (await this.#writeBlocks(own, failure)));
+    if (own.length > 0) {
+      const done = reached && (await this.#writeBlocks(own, failure));
+      this.#cache.own?.written(done, done);
+    }
     await this.#writeNames(names, reached, failure);
   }
 
@@ -222,12 +225,12 @@ export class WriteBack {
     if (committed === undefined) {
       if (failure.blocks === 0) failure.first = 'the journal';
       log.abandon();
-      this.#cache.own?.written(false);
+      this.#cache.own?.written(false, false);
       this.#leave(structures, failure);
       return false;
     }
     const placed = await this.#writeBlocks(own, failure);
-    this.#cache.own?.written(true);
+    this.#cache.own?.written(true, placed);
     await this.#writeCopies(structures, failure);
     if (placed && failure.blocks === 0) log.placed();
     else this.#unplaced = blocks;

@@ -1,7 +1,7 @@
 import { BufferCache } from '../buffer/buffer-cache.ts';
+import { ChangeGate } from '../buffer/change-gate.ts';
 import { FsError } from '../errors.ts';
 import type { Hypercalls } from '../hypercall/hypercalls.ts';
-import { ChangeGate, STRUCTURES_OF_CHANGE } from '../jbd2/change-gate.ts';
 import { Journal } from '../jbd2/journal.ts';
 import { JournalPlace, type JournalRun } from '../jbd2/journal-place.ts';
 import { JournalSuperblock } from '../jbd2/journal-superblock.ts';
@@ -18,6 +18,8 @@ import { readInode } from './inode-table.ts';
 import { Superblock, SUPERBLOCK_BYTES, SUPERBLOCK_OFFSET } from './superblock.ts';
 import { type Journalling, Volume } from './volume.ts';
 
+/** The most structures that an operation dirties before it ends or takes a breath. */
+const STRUCTURES_OF_CHANGE = 48;
 /** A journal needs copies of whole transactions, so these get a larger part of the memory. */
 export const COPIES_PART_JOURNALLED = 5;
 /** A journal has at most some ten million blocks, which no tool writes in so many pieces. */

@@ -1,9 +1,9 @@
 import { Mutex } from '@ginit/core/async';
 import type { BufferCache } from '../buffer/buffer-cache.ts';
+import type { ChangeGate } from '../buffer/change-gate.ts';
 import { FsError } from '../errors.ts';
 import type { Hypercalls } from '../hypercall/hypercalls.ts';
 import { WAITERS } from '../hypercall/waiters.ts';
-import { type ChangeGate } from '../jbd2/change-gate.ts';
 import type { Journal } from '../jbd2/journal.ts';
 import { type Departure, Departures } from '../vnode/departures.ts';
 import { INCOMPATIBLE_FEATURE, READ_ONLY_FEATURE } from './features.ts';

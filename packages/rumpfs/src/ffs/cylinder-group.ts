@@ -53,25 +53,39 @@ export class CylinderGroup {
   /** What contradicts the format in it; undefined where nothing does. */
   get mistake(): string | undefined {
     const { fields } = this;
-    const { inodesPerGroup, fragmentsPerBlock, groupSizeBytes } = this.#superblock;
+    const { inodesPerGroup, groupSizeBytes } = this.#superblock;
     const magic = fields.u32(AT.magic);
     if (magic !== MAGIC) return `magic number 0x${magic.toString(16)}`;
     if (fields.u32(AT.number) !== this.index) return `calls itself group ${fields.u32(AT.number)}`;
     const fragments = this.#superblock.fragmentsIn(this.index);
     if (fields.u32(AT.fragments) !== fragments)
       return `${fields.u32(AT.fragments)} fragments, not ${fragments}`;
-    const fits = (at: number, bytes: number): boolean => at >= HEADER_BYTES && at + bytes <= groupSizeBytes;
-    if (!fits(this.#inodesAt, Math.ceil(inodesPerGroup / 8))) return `inode bitmap at ${this.#inodesAt}`;
-    if (!fits(this.#fragmentsAt, Math.ceil(fragments / 8))) return `fragment bitmap at ${this.#fragmentsAt}`;
     if (this.writtenInodes > inodesPerGroup) return `${this.writtenInodes} written inodes`;
-    if (this.#clusterSizesMax === 0) return undefined;
-    if (!fits(this.#clusterCountsAt, (this.#clusterSizesMax + 1) * 4))
-      return `cluster counts at ${this.#clusterCountsAt}`;
-    const blocks = fields.u32(MAP_AT.clusterBlocks);
-    if (blocks > Math.ceil(fragments / fragmentsPerBlock)) return `${blocks} blocks in the cluster bitmap`;
-    return fits(this.#clustersAt, Math.ceil(blocks / 8))
+    return this.#mapsFit(groupSizeBytes, fragments)
       ? undefined
-      : `cluster bitmap at ${this.#clustersAt}`;
+      : `maps at ${[this.#inodesAt, this.#fragmentsAt, this.#clusterCountsAt, this.#clustersAt].join(', ')}`;
+  }
+
+  /** Whether each of its maps has a place of its own behind the header. */
+  #mapsFit(groupSizeBytes: number, fragments: number): boolean {
+    const { inodesPerGroup, fragmentsPerBlock } = this.#superblock;
+    const maps = [
+      { at: this.#inodesAt, bytes: Math.ceil(inodesPerGroup / 8) },
+      { at: this.#fragmentsAt, bytes: Math.ceil(fragments / 8) },
+    ];
+    if (this.#clusterSizesMax > 0) {
+      const blocks = this.fields.u32(MAP_AT.clusterBlocks);
+      if (blocks > Math.ceil(fragments / fragmentsPerBlock)) return false;
+      // The first count is that of clusters of no blocks; its place may be another map's.
+      maps.push({ at: this.#clusterCountsAt + 4, bytes: this.#clusterSizesMax * 4 });
+      maps.push({ at: this.#clustersAt, bytes: Math.ceil(blocks / 8) });
+    }
+    let end = HEADER_BYTES;
+    for (const { at, bytes } of maps.toSorted((one, other) => one.at - other.at)) {
+      if (at < end) return false;
+      end = at + bytes;
+    }
+    return end <= groupSizeBytes;
   }
 
   /** Inodes with lower numbers were written to the device once. */

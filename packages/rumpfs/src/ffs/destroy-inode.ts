@@ -1,9 +1,23 @@
 import { FsError, messageOf } from '../errors.ts';
-import { shrinkTo } from './block-map-shrink.ts';
 import type { Departure } from '../vnode/departures.ts';
+import type { UnnamedInode } from '../wapbl/log-records.ts';
+import { shrinkTo } from './block-map-shrink.ts';
+import { cutInSteps } from './cut-in-steps.ts';
 import { hasBlocks, type Inode } from './inode.ts';
 import { clearInode, loadUnnamed, storeInode } from './inode-table.ts';
 import type { Parts } from './parts.ts';
+
+/**
+ * `destroyInode` as an operation of its own; with a log as several, since what is long does not fit
+ * into one transaction.
+ */
+export async function destroyUnnamed(parts: Parts, inode: Inode): Promise<void> {
+  try {
+    await cutInSteps(parts, inode, 0);
+  } finally {
+    await parts.volume.change(() => destroyInode(parts, inode));
+  }
+}
 
 /**
  * Frees an inode without links and everything that it occupies. After an error it still frees the
@@ -24,6 +38,7 @@ export async function destroyInode(parts: Parts, inode: Inode): Promise<void> {
   if (inode.attributesBytes > 0) await attempt(() => freeAttributes(parts, inode));
   await attempt(() => clearInode(volume, inode));
   await attempt(() => inodes.free(inode.id, directory));
+  volume.journalling?.log.setUnnamed(inode.id, undefined);
   if (failure !== undefined) throw failure;
 }
 
@@ -46,17 +61,18 @@ export async function depart(parts: Parts, { inode, abandonedMs }: Departure<Ino
  * Frees inodes that a log has as in use, perhaps without a name, as far as they have none. What
  * fails is told, and left to a check.
  */
-export async function freeUnnamed(parts: Parts, ids: readonly number[]): Promise<void> {
+export async function freeUnnamed(parts: Parts, unnamed: readonly UnnamedInode[]): Promise<void> {
   const { volume } = parts;
   let freed = 0;
-  for (const id of ids) {
+  for (const { id } of unnamed) {
     try {
-      await volume.change(async () => {
-        const inode = await loadUnnamed(volume, id);
-        if (inode === undefined) return;
-        await destroyInode(parts, inode);
-        freed += 1;
-      });
+      const inode = await loadUnnamed(volume, id);
+      if (inode === undefined) {
+        volume.journalling?.log.setUnnamed(id, undefined);
+        continue;
+      }
+      await destroyUnnamed(parts, inode);
+      freed += 1;
     } catch (error) {
       volume.hypercalls.console(
         `${volume.superblock.formatName}: inode ${id} of the log cannot be freed: ${messageOf(error)}`,

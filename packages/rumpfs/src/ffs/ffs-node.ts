@@ -12,10 +12,12 @@ import type { FileSystemNode, Rename } from '../vnode/file-system.ts';
 import type { EntryName } from '../vnode/names.ts';
 import { linkInode, type Move, renameInode, unlinkDirectory, unlinkInode } from './change-names.ts';
 import { createInode, type NewInode } from './create-inode.ts';
-import { destroyInode } from './destroy-inode.ts';
+import { cutInSteps } from './cut-in-steps.ts';
+import { destroyUnnamed } from './destroy-inode.ts';
 import { Directory } from './directory.ts';
 import { prefetchFile, readFile } from './file-read.ts';
-import { truncateFile, writeFile } from './file-write.ts';
+import { fillLast } from './file-tail.ts';
+import { tolerateFull, truncateFile, writeFile } from './file-write.ts';
 import { type Inode, requireMutable } from './inode.ts';
 import { loadInode, storeInode } from './inode-table.ts';
 import { DIRECTORY_LINKS_MIN, requireLinkLeft } from './link-counts.ts';
@@ -82,16 +84,41 @@ export class FfsNode implements FileSystemNode {
     return length;
   }
 
-  write(offset: number, from: Uint8Array, nowMs: number): Promise<number> {
+  async write(offset: number, from: Uint8Array, nowMs: number): Promise<number> {
     const { inode, parts } = this.open;
+    const { journalling, superblock } = parts.volume;
     requireMutable(inode, offset >= inode.sizeBytes);
-    return this.#change(() => writeFile(parts, inode, offset, from, nowMs));
+    if (journalling === undefined) return this.#change(() => writeFile(parts, inode, offset, from, nowMs));
+    const pieceBytes = journalling.blocksOfStep * superblock.blockSizeBytes;
+    let done = 0;
+    try {
+      do {
+        const piece = from.subarray(done, done + pieceBytes);
+        const position = offset + done;
+        const length = await this.#change(() => writeFile(parts, inode, position, piece, nowMs));
+        done += length;
+        if (length < piece.length) break;
+      } while (done < from.length);
+    } catch (error) {
+      const shortened = error instanceof FsError && error.code === 'NoSpace' && done > 0;
+      if (!shortened) throw error;
+    }
+    return done;
   }
 
-  truncate(sizeBytes: number, nowMs: number): Promise<void> {
+  async truncate(sizeBytes: number, nowMs: number): Promise<void> {
     const { inode, parts } = this.open;
     requireMutable(inode);
-    return this.#change(() => truncateFile(parts, inode, sizeBytes, nowMs));
+    await cutInSteps(parts, inode, sizeBytes);
+    const filled = await this.#change(() => truncateFile(parts, inode, sizeBytes, nowMs));
+    if (filled || !parts.volume.journalled) return;
+    // What was freed can be used after a commit, which waits for the operation that frees it.
+    await tolerateFull(() =>
+      this.#change(async () => {
+        await fillLast(parts, inode);
+        await storeInode(parts.volume, inode);
+      }),
+    );
   }
 
   readLink(): Promise<string> {
@@ -176,9 +203,7 @@ export class FfsNode implements FileSystemNode {
 
   async destroy(nowMs: number): Promise<void> {
     const { inode, parts } = this.open;
-    await this.#change(async () => {
-      if (!parts.volume.departures.abandon(inode, nowMs)) await destroyInode(parts, inode);
-    });
+    if (!parts.volume.departures.abandon(inode, nowMs)) await destroyUnnamed(parts, inode);
   }
 
   reclaim(): void {

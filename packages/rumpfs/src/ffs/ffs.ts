@@ -13,6 +13,7 @@ import { FragmentAllocator } from './fragment-allocator.ts';
 import { Groups } from './groups.ts';
 import { InodeAllocator } from './inode-allocator.ts';
 import { loadInode } from './inode-table.ts';
+import { COPIES_PART_JOURNALLED } from './journalling.ts';
 import type { Parts } from './parts.ts';
 import { type Recovered, recover } from './recovery.ts';
 import {
@@ -134,8 +135,14 @@ async function makeVolume(recovered: Recovered, superblock: Superblock, wanted: 
       `${formatName}: the counts of ${groupCount} groups take ${summaryBytes} bytes`,
     );
   const parts = Math.floor(memoryBytes / INDEX_PART) + Math.floor(memoryBytes / GROUPS_PART);
-  const cache = new BufferCache(hypercalls, fragmentSizeBytes, memoryBytes - parts - summaryBytes);
-  const volume = new Volume(hypercalls, superblock, cache, mayWrite(recovered, superblock, wanted));
+  const writeable = mayWrite(recovered, superblock, wanted);
+  const cache = new BufferCache(
+    hypercalls,
+    fragmentSizeBytes,
+    memoryBytes - parts - summaryBytes,
+    writeable && recovered.log !== undefined ? { copiesPart: COPIES_PART_JOURNALLED } : {},
+  );
+  const volume = new Volume(hypercalls, superblock, cache, { writeable, recovered });
   await volume.load();
   return volume;
 }

@@ -54,15 +54,17 @@ export async function writeFile(
 
 /**
  * Sets the size. What the file loses is freed; the part that it gains is a hole but for its end.
+ * Resolves to false where a shorter file ends with a hole, too, because there was no space.
  */
 export async function truncateFile(
   parts: Parts,
   inode: Inode,
   sizeBytes: number,
   nowMs: number,
-): Promise<void> {
+): Promise<boolean> {
   const { volume } = parts;
   const before = inode.sizeBytes;
+  let filled = true;
   volume.requireSize(sizeBytes);
   try {
     if (sizeBytes > before) {
@@ -71,10 +73,11 @@ export async function truncateFile(
     } else if (sizeBytes < before) {
       await clearTail(volume, inode, sizeBytes);
       await shrinkTo(parts, inode, sizeBytes);
-      await tolerateFull(() => fillLast(parts, inode));
+      filled = await tolerateFull(() => fillLast(parts, inode));
     }
     inode.modifiedMs = nowMs;
     inode.changedMs = nowMs;
+    return filled;
   } catch (error) {
     if (inode.sizeBytes > before) await shrinkTo(parts, inode, before);
     throw error;
@@ -83,12 +86,17 @@ export async function truncateFile(
   }
 }
 
-/** A full device is no reason for a file to stay long; then it ends with a hole. */
-async function tolerateFull(action: () => Promise<void>): Promise<void> {
+/**
+ * A full device is no reason for a file to stay long; then it ends with a hole, and this resolves
+ * to false.
+ */
+export async function tolerateFull(action: () => Promise<void>): Promise<boolean> {
   try {
     await action();
+    return true;
   } catch (error) {
     if (!(error instanceof FsError && error.code === 'NoSpace')) throw error;
+    return false;
   }
 }
 

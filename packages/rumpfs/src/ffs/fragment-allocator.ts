@@ -121,6 +121,7 @@ export class FragmentAllocator {
       });
       if (!inUse)
         throw this.#volume.corrupt(`${owner}: fragment ${at} or one behind it is freed but not in use`);
+      this.#volume.journalling?.log.freed(at, length);
       for (let freed = at; freed < at + length; freed += 1) cache.forget(freed);
       at += length;
     }

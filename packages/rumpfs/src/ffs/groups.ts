@@ -28,6 +28,7 @@ export class Groups {
   readonly #resident = new Map<number, CylinderGroup>();
   readonly #loading = new Map<number, Promise<void>>();
   readonly #dirtySummary = new Set<number>();
+  readonly #dirty = new Set<CylinderGroup>();
   /** Groups that are on their way to the device. */
   readonly #leaving = new Set<number>();
   #ticks = 0;
@@ -36,7 +37,7 @@ export class Groups {
   constructor(sources: GroupSources, memoryBytes: number) {
     const { superblock } = sources;
     this.#sources = sources;
-    const groupBytes = this.#groupFragments * superblock.fragmentSizeBytes;
+    const groupBytes = this.fragmentsOfGroup * superblock.fragmentSizeBytes;
     this.#groupsMax = Math.max(GROUPS_MIN, Math.floor(memoryBytes / MEMORY_PART / groupBytes));
     const bytes = superblock.summaryFragments * superblock.fragmentSizeBytes;
     this.summary = new Fields(new Uint8Array(bytes), superblock.littleEndian);
@@ -55,6 +56,17 @@ export class Groups {
   /** Whether so many groups have changed that they should be written before others change. */
   get crowded(): boolean {
     return this.#resident.size >= this.#groupsMax && this.#cleanOldest() === undefined;
+  }
+
+  /** The fragments of a group's structure. */
+  get fragmentsOfGroup(): number {
+    const { superblock } = this.#sources;
+    return Math.ceil(superblock.groupSizeBytes / superblock.fragmentSizeBytes);
+  }
+
+  /** The fragments that the changed groups will take in a transaction, with their counts. */
+  get dirtyFragments(): number {
+    return this.#dirty.size * (this.fragmentsOfGroup + 1);
   }
 
   /** Reads the counts of all groups. */
@@ -78,7 +90,9 @@ export class Groups {
       const group = this.#resident.get(index);
       if (group !== undefined) {
         group.usedAt = this.#ticks += 1;
-        return action(group);
+        const result = action(group);
+        if (group.dirty) this.#dirty.add(group);
+        return result;
       }
       const loading = this.#loading.get(index) ?? this.#load(index);
       this.#loading.set(index, loading);
@@ -131,39 +145,39 @@ export class Groups {
       blocks.push({ block: superblock.summaryAt + index, bytes });
     }
     this.#dirtySummary.clear();
-    for (const group of this.#resident.values()) {
-      if (!group.dirty) continue;
+    for (const group of this.#dirty) {
       group.setTime(nowMs);
       group.dirty = false;
       this.#leaving.add(group.index);
       blocks.push({ block: superblock.groupBlock(group.index), bytes: group.fields.bytes.slice() });
     }
+    this.#dirty.clear();
     return blocks;
   }
 
-  /** Says whether what `take` gave out was written. If not, it has to be taken again. */
-  written(blocks: readonly LoggedBlock[], done: boolean): void {
+  /**
+   * Says whether what `take` gave out was written. If not, it has to be taken again. What is in a
+   * log, but not at its place, stays in memory.
+   */
+  written(blocks: readonly LoggedBlock[], done: boolean, placed: boolean): void {
     const { superblock } = this.#sources;
-    this.#leaving.clear();
+    if (placed || !done) this.#leaving.clear();
     if (done) return;
     for (const { block } of blocks) {
       const index = block - superblock.summaryAt;
       if (index >= 0 && index < superblock.summaryFragments) this.#dirtySummary.add(index);
       const group = this.#resident.get(superblock.groupOf(block));
-      if (group !== undefined && superblock.groupBlock(group.index) === block) group.dirty = true;
+      if (group === undefined || superblock.groupBlock(group.index) !== block) continue;
+      group.dirty = true;
+      this.#dirty.add(group);
     }
-  }
-
-  get #groupFragments(): number {
-    const { superblock } = this.#sources;
-    return Math.ceil(superblock.groupSizeBytes / superblock.fragmentSizeBytes);
   }
 
   async #load(index: number): Promise<void> {
     const { superblock, cache } = this.#sources;
     const size = superblock.fragmentSizeBytes;
     const first = superblock.groupBlock(index);
-    const bytes = new Uint8Array(this.#groupFragments * size);
+    const bytes = new Uint8Array(this.fragmentsOfGroup * size);
     try {
       await cache.bio.read(cache.sectorOf(first), bytes);
     } catch (error) {

@@ -75,6 +75,11 @@ async function formatPiece({ volume }: Parts, fragment: number, offset: number):
     const length = buffer.view.getUint16(offset + 4, superblock.littleEndian);
     // Only what was written first, or is from the device, looks like that.
     if (inode === 0 && length === PIECE_BYTES) return;
+    if (volume.journalled) {
+      buffer.bytes.set(emptyPieces(superblock, PIECE_BYTES), offset);
+      cache.markDirty(buffer, fragment, 'structure');
+      return;
+    }
     if (buffer.dirty === undefined && !buffer.writing) {
       buffer.bytes.set(emptyPieces(superblock, PIECE_BYTES), offset);
       const bytes = buffer.bytes.slice();
@@ -114,7 +119,7 @@ async function moreRoom(
   }
   const moved = await takeForGrowth(parts, inode, logical, wanted);
   try {
-    await cache.flushDurably();
+    if (!volume.journalled) await cache.flushDurably();
     const contents = new Uint8Array(wanted * size);
     for (let index = 0; index < had; index += 1) {
       const buffer = cache.peek(old + index) ?? (await cache.read(old + index));

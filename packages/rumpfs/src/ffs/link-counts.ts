@@ -29,10 +29,14 @@ export async function changeLinks(open: OpenInode, change: number, nowMs: number
  */
 export async function dropLinks(open: OpenInode, count: number, nowMs: number): Promise<void> {
   const { inode, parts } = open;
-  const { cache, departures } = parts.volume;
+  const { cache, departures, journalling } = parts.volume;
   inode.linkCount = Math.max(0, inode.linkCount - count);
   inode.changedMs = nowMs;
-  if (inode.linkCount === 0 && inode.madeAfterPasses < cache.passes) departures.add(inode);
+  if (inode.linkCount === 0) {
+    // With a log the name and the links go together.
+    if (journalling !== undefined) journalling.log.setUnnamed(inode.id, inode.mode);
+    else if (inode.madeAfterPasses < cache.passes) departures.add(inode);
+  }
   await storeInode(parts.volume, inode);
 }
 

@@ -2,6 +2,7 @@ import type { BufferCache } from '../buffer/buffer-cache.ts';
 import type { LoggedBlock, OwnStructures } from '../buffer/metadata-log.ts';
 import type { Hypercalls } from '../hypercall/hypercalls.ts';
 import type { Groups } from './groups.ts';
+import type { PendingFrees } from './pending-frees.ts';
 import { type Superblock, SUPERBLOCK_BYTES } from './superblock.ts';
 
 /** What is summed up. */
@@ -10,6 +11,8 @@ interface Sources {
   readonly cache: BufferCache;
   readonly superblock: Superblock;
   readonly groups: Groups;
+  readonly frees: PendingFrees;
+  readonly journalled: boolean;
 }
 
 /**
@@ -53,7 +56,8 @@ export class Summary implements OwnStructures {
   }
 
   take(): readonly LoggedBlock[] {
-    const { groups, superblock } = this.#volume;
+    const { groups, superblock, frees, journalled } = this.#volume;
+    if (journalled) frees.take();
     const parts = groups.take(this.#nowMs);
     if (parts.length === 0 && !this.#changed) return [];
     superblock.setTotals(groups.totals, this.#nowMs);
@@ -63,8 +67,10 @@ export class Summary implements OwnStructures {
     return this.#taken;
   }
 
-  written(done: boolean): void {
-    this.#volume.groups.written(this.#taken, done);
+  written(done: boolean, placed: boolean): void {
+    const { groups, frees, journalled } = this.#volume;
+    groups.written(this.#taken, done, placed);
+    if (done && journalled) frees.release();
     if (!done && this.#taken.length > 0) this.#changed = true;
     this.#taken = [];
   }

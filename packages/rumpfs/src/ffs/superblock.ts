@@ -58,6 +58,9 @@ const AT = {
   flags: 1312,
 } as const;
 
+/** The mark of a file system in use that was clean before, and whose log has what changed. */
+export const CLEAN_BEFORE = 2;
+
 /** Counts of a cylinder group, or of all. */
 export interface Totals {
   readonly directories: number;
@@ -173,7 +176,7 @@ export class Superblock {
     else this.fields.bytes[AT.oldFlags] = value & 0x7f;
   }
 
-  /** 1 for a file system that was unmounted cleanly. */
+  /** Not 0 for one that was unmounted cleanly; `CLEAN_BEFORE` while it is in use with a log. */
   get clean(): number {
     return this.fields.bytes[AT.clean] ?? 0;
   }
@@ -194,16 +197,23 @@ export class Superblock {
   }
 
   /**
-   * Where the log of WAPBL is; undefined where there is none. FreeBSD has another meaning for its
-   * flag, and no such fields.
+   * Where the log of WAPBL is: behind the file system, or in a file without a name. Undefined where
+   * there is none.
    */
   get logPlace(): LogPlace | undefined {
     const { fields } = this;
     const [version, location] = [fields.bytes[864], fields.bytes[865]];
-    if ((this.flags & FLAG.log) === 0 || version !== 1 || (location !== 1 && location !== 2))
-      return undefined;
+    if (!this.#updated || version !== 1 || (location !== 1 && location !== 2)) return undefined;
     const [address, count, blockBytes] = [fields.i64(872), fields.i64(880), fields.i64(888)];
     return { at: address * blockBytes, lengthBytes: count * blockBytes, blockBytes };
+  }
+
+  /**
+   * Whether what the log has counts: it was in use when the file system was written to last.
+   * FreeBSD has another meaning for the flag, and no log.
+   */
+  get usesLog(): boolean {
+    return (this.flags & FLAG.log) !== 0 && this.logPlace !== undefined;
   }
 
   /** Sets the totals and the time of the last change, in all places that the revision has. */

@@ -7,9 +7,11 @@ import { type Departure, Departures } from '../vnode/departures.ts';
 import type { Inode } from './inode.ts';
 import { writeFirst } from './first-writes.ts';
 import { Groups } from './groups.ts';
+import { type Journalling, openLog } from './journalling.ts';
 import { PendingFrees } from './pending-frees.ts';
+import type { Recovered } from './recovery.ts';
 import { Summary } from './summary.ts';
-import { FLAG, type Superblock } from './superblock.ts';
+import { CLEAN_BEFORE, FLAG, type Superblock } from './superblock.ts';
 
 const CORRUPTION_LINES_MAX = 16;
 /** The budget has room for one departed node for this many bytes; with more, callers wait. */
@@ -18,6 +20,11 @@ const DEPARTURES_MIN = 64;
 /** The part of the budget that the bitmaps of freed fragments may take before a sync is made. */
 const PENDING_PART = 16;
 const PENDING_BITMAPS_MIN = 8;
+/**
+ * The number of times that an operation which finds no space waits for what was freed and is tried
+ * again: others may be faster each time.
+ */
+const RECLAIMS_MAX = 4;
 
 /**
  * The state that every part of a mounted file system works with: the sizes, the groups, the
@@ -31,9 +38,9 @@ export class Volume {
   readonly frees: PendingFrees;
   readonly departures = new Departures<Inode>();
   readonly writeable: boolean;
+  /** The log; undefined where changes are made durable by the order of their writes. */
+  readonly journalling: Journalling | undefined;
   readonly #summary: Summary;
-  /** The flag of a log that is not used while the file system is written to. */
-  readonly #logFlag: number;
   #modified = false;
   #modifying: Promise<void> | undefined = undefined;
   #corruptions = 0;
@@ -42,7 +49,12 @@ export class Volume {
   readonly #pendingBitmapsMax: number;
   #depart: ((departure: Departure<Inode>) => Promise<void>) | undefined = undefined;
 
-  constructor(hypercalls: Hypercalls, superblock: Superblock, cache: BufferCache, writeable: boolean) {
+  constructor(
+    hypercalls: Hypercalls,
+    superblock: Superblock,
+    cache: BufferCache,
+    parts: { readonly writeable: boolean; readonly recovered: Pick<Recovered, 'log' | 'unnamed'> },
+  ) {
     this.hypercalls = hypercalls;
     this.superblock = superblock;
     this.cache = cache;
@@ -54,8 +66,8 @@ export class Volume {
       PENDING_BITMAPS_MIN,
       Math.floor((memoryBytes / PENDING_PART / superblock.fragmentsPerGroup) * 8),
     );
-    this.writeable = writeable;
-    this.#logFlag = superblock.logPlace === undefined ? 0 : FLAG.log;
+    this.writeable = parts.writeable;
+    this.journalling = parts.writeable ? openLog(this, parts.recovered) : undefined;
     this.#summary = new Summary(this);
   }
 
@@ -64,6 +76,12 @@ export class Volume {
     await this.groups.load();
     await this.#summary.load();
     this.cache.own = this.#summary;
+    this.cache.log = this.journalling?.log;
+  }
+
+  /** Whether a log keeps the changes of an operation together. */
+  get journalled(): boolean {
+    return this.journalling !== undefined;
   }
 
   /** The error for a structure that contradicts the format. */
@@ -102,19 +120,45 @@ export class Volume {
     if (sizeBytes > most) throw new FsError('FileTooLarge', `a file here has at most ${most} bytes`);
   }
 
-  /** Writes the first contents of fragments that nothing leads to yet. */
-  writeFirst(first: number, contents: Uint8Array): Promise<void> {
-    return writeFirst(this.cache, first, contents);
+  /**
+   * Writes the first contents of fragments that nothing leads to yet: with a log into the cache
+   * only, since they become durable with what leads to them.
+   */
+  async writeFirst(first: number, contents: Uint8Array): Promise<void> {
+    const { cache } = this;
+    if (!this.journalled) return writeFirst(cache, first, contents);
+    const size = cache.blockSizeBytes;
+    for (let index = 0; index * size < contents.length; index += 1) {
+      const fragment = first + index;
+      const buffer = cache.tryFresh(fragment) ?? (await cache.fresh(fragment));
+      buffer.bytes.set(contents.subarray(index * size, (index + 1) * size));
+      cache.markDirty(buffer, fragment, 'structure');
+    }
   }
 
   /**
-   * Carries out an operation that modifies the file system. Before that it marks the device's file
-   * system as not clean the first time, and holds the caller back while too much waits.
+   * Carries out an operation that modifies the file system: all of what it changes becomes durable
+   * together, where there is a log. Before that it marks the device's file system as not clean the
+   * first time, and holds the caller back while too much waits. With a log, an operation that finds
+   * no space, where some was freed just now, is done again when that can be used.
    */
   async change<Result>(action: () => Promise<Result>): Promise<Result> {
-    const waiting = this.#begin();
-    if (waiting !== undefined) await waiting;
-    return action();
+    for (let reclaims = 0; ; reclaims += 1) {
+      const waiting = this.#begin();
+      if (waiting !== undefined) await waiting;
+      if (this.journalling === undefined) return action();
+      const { gate } = this.journalling;
+      if (!gate.tryEnter()) await gate.enter();
+      try {
+        return await action();
+      } catch (error) {
+        const full = error instanceof FsError && error.code === 'NoSpace';
+        if (!full || reclaims >= RECLAIMS_MAX || !this.frees.any) throw error;
+      } finally {
+        gate.leave();
+      }
+      await this.sync();
+    }
   }
 
   /** Sets the function that handles a node once its names are durably gone. */
@@ -143,25 +187,31 @@ export class Volume {
     }
   }
 
-  /** Makes what was freed usable, by a sync. False if nothing was. */
+  /**
+   * Makes what was freed usable, by a sync. False if nothing was, or if the caller's own operation
+   * would have to end first.
+   */
   async reclaim(): Promise<boolean> {
-    if (this.departures.size === 0 && !this.frees.any) return false;
+    if (this.journalled || (this.departures.size === 0 && !this.frees.any)) return false;
     await this.sync();
     return true;
   }
 
   /**
-   * Leaves the file system marked as clean, as it was found; or as one to check if mistakes were
-   * met.
+   * Leaves the file system marked as clean, or as one to check if mistakes were met. What a log has
+   * does not count any more.
    */
   async unmount(): Promise<void> {
     if (!this.#modified) return;
     await this.sync();
+    await this.journalling?.log.finish();
+    // From here on nothing goes through the log: it is empty and stays so.
+    this.cache.log = undefined;
     const damaged = this.#corruptions > 0;
     const { superblock } = this;
     superblock.clean = damaged ? 0 : 1;
-    const flags = superblock.flags & ~FLAG.needsCheck;
-    superblock.flags = flags | this.#logFlag | (damaged ? FLAG.needsCheck : 0);
+    const flags = superblock.flags & ~(FLAG.needsCheck | FLAG.log);
+    superblock.flags = flags | (damaged ? FLAG.needsCheck : 0);
     this.#summary.mark();
     await this.cache.flushDurably();
   }
@@ -184,26 +234,31 @@ export class Volume {
   }
 
   async #syncOnce(): Promise<void> {
-    this.frees.take();
+    if (!this.journalled) this.frees.take();
     await this.#summary.stamp();
     await this.cache.flushDurably();
-    this.frees.release();
+    if (!this.journalled) this.frees.release();
   }
 
   /**
-   * Soft updates would trust in their order of writes and check in the background only, so a
-   * complete check is asked for, too.
+   * Marks the file system as in use. Without a log, soft updates would trust in their order of
+   * writes and check in the background only, so a complete check is asked for, too.
    */
   async #markModified(): Promise<void> {
+    const { superblock, journalling } = this;
     try {
-      this.superblock.clean = 0;
-      // The writes that follow do not go through the log, which is empty.
-      this.superblock.flags = (this.superblock.flags | FLAG.needsCheck) & ~this.#logFlag;
+      if (journalling?.isNew === true) await journalling.log.format();
+      superblock.clean = journalling === undefined ? 0 : CLEAN_BEFORE;
+      const flags = superblock.flags & ~(FLAG.needsCheck | FLAG.log);
+      superblock.flags = flags | (journalling === undefined ? FLAG.needsCheck : FLAG.log);
       this.#summary.mark();
       await this.#summary.stamp();
+      // The mark itself must not be in the log, which it leads to.
+      this.cache.log = undefined;
       await this.cache.flushDurably();
       this.#modified = true;
     } finally {
+      this.cache.log = journalling?.log;
       this.#modifying = undefined;
     }
   }

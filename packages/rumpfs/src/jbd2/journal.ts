@@ -1,6 +1,6 @@
+import type { ChangeGate } from '../buffer/change-gate.ts';
 import type { LoggedBlock, MetadataLog } from '../buffer/metadata-log.ts';
 import { FsError } from '../errors.ts';
-import type { ChangeGate } from './change-gate.ts';
 import type { JournalPlace } from './journal-place.ts';
 import {
   BLOCK_TYPE,

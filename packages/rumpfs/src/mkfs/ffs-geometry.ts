@@ -1,4 +1,5 @@
-import { FsError } from '../errors.ts';
+import { type FfsLog, type JournalLocation, logBytesFor, placeLog } from './ffs-log.ts';
+import { refusal } from './ffs-refusal.ts';
 
 /** Wishes for a new FFS; what is missing is chosen by the size of the device, as NetBSD does. */
 export interface FfsWishes {
@@ -10,6 +11,10 @@ export interface FfsWishes {
   readonly fragmentBytes?: number | undefined;
   /** Bytes of the device for each inode. */
   readonly bytesPerInode?: number | undefined;
+  /** Where a log of WAPBL is: behind the file system, or in a file without a name. */
+  readonly journal?: JournalLocation | undefined;
+  /** The bytes of the log. */
+  readonly journalBytes?: number | undefined;
 }
 
 /** Where everything will be; places are in fragments, and `…At` are those in a group. */
@@ -35,6 +40,7 @@ export interface FfsGeometry {
   readonly clusterSizes: number;
   readonly maxcontig: number;
   readonly summaryBytes: number;
+  readonly log: FfsLog | undefined;
 }
 
 /** The place of a superblock has this many bytes. */
@@ -75,7 +81,10 @@ export function ffsGeometry(deviceBytes: number, sectorBytes: number, wishes: Ff
     return Math.max(inopb, Math.min(wanted, most));
   };
   const groupBytesFor = (fpg: number): number => groupBytes(version, inodesFor(fpg), fpg, frag, clusterSizes);
-  let size = Math.floor(deviceBytes / fsize);
+  const logBytes = logBytesFor(wishes, { deviceBytes, bsize, fsize });
+  const behind = wishes.journal === 'end' ? logBytes : 0;
+  let size = Math.floor((deviceBytes - behind) / fsize);
+  if (size < 1) throw refusal(`a device of ${deviceBytes} bytes is too small for it`);
   if (version === 1 && size > 0x7fff_ffff) throw refusal(`UFS1 has at most ${0x7fff_ffff} fragments`);
   const most = largestGroup(roundUp(size), frag, (fpg) => groupBytesFor(fpg) <= bsize);
   let groups = Math.ceil(size / most);
@@ -91,7 +100,7 @@ export function ffsGeometry(deviceBytes: number, sectorBytes: number, wishes: Ff
   const summaryBytes = Math.ceil((groups * 16) / fsize) * fsize;
   if (Math.min(fpg, size) < dataAt + summaryBytes / fsize + 2 * frag)
     throw refusal(`a device of ${deviceBytes} bytes is too small for it`);
-  return {
+  const geometry = {
     version,
     little: wishes.order !== 'big',
     bsize,
@@ -112,7 +121,11 @@ export function ffsGeometry(deviceBytes: number, sectorBytes: number, wishes: Ff
     clusterSizes,
     maxcontig,
     summaryBytes,
+    log: undefined,
   };
+  return wishes.journal === undefined
+    ? geometry
+    : { ...geometry, log: placeLog(geometry, wishes.journal, logBytes, deviceBytes, sectorBytes) };
 }
 
 /** Where the maps of a group's structure are, and where they end. */
@@ -165,8 +178,4 @@ function requireSizes(bsize: number, fsize: number, sectorBytes: number): void {
   if (!power(fsize) || fsize < 512 || ![1, 2, 4, 8].includes(bsize / fsize))
     throw refusal(`fragments of ${fsize} bytes in blocks of ${bsize}: 1, 2, 4 or 8 are possible`);
   if (fsize < sectorBytes) throw refusal(`fragments of ${fsize} bytes on sectors of ${sectorBytes}`);
-}
-
-function refusal(why: string): FsError {
-  return new FsError('InvalidArgument', `ffs: ${why}`);
 }

@@ -4,6 +4,7 @@
  * one does not repeat a mistake of the other.
  */
 import { type FfsGeometry, groupMaps } from './ffs-geometry.ts';
+import { LOG_INODE, logFields, logInode } from './ffs-log.ts';
 
 const SUPERBLOCK_BYTES = 1376;
 const MAGIC = { 1: 0x0001_1954, 2: 0x1954_0119 } as const;
@@ -130,6 +131,11 @@ export function superblock(geometry: FfsGeometry, origin: Origin, totals: Counts
   out.u64(1336, bsize - 1);
   out.u64(1344, fsize - 1);
   if (version === 1) oldFields(out, geometry, origin, totals, data);
+  if (geometry.log !== undefined) {
+    out.bytes[864] = 1;
+    out.bytes[865] = geometry.log.location === 'end' ? 1 : 2;
+    for (const [at, value] of logFields(geometry.log)) out.u64(at, value);
+  }
   return out.bytes;
 }
 
@@ -171,6 +177,9 @@ function fileBytesMax({ version, bsize }: FfsGeometry): number {
 
 /** Whether a new file system has something at a fragment of a group. */
 function isUsed(geometry: FfsGeometry, group: number, at: number): boolean {
+  const { from, count } = geometry.log?.fragments ?? { from: 0, count: 0 };
+  const fragment = group * geometry.fpg + at;
+  if (fragment >= from && fragment < from + count) return true;
   if (group === 0) return at < geometry.dataAt + geometry.summaryBytes / geometry.fsize + 1;
   return at >= geometry.superblockAt && at < geometry.dataAt;
 }
@@ -232,6 +241,11 @@ function freeRuns(out: Writer, geometry: FfsGeometry, group: number, block: numb
   return lengths;
 }
 
+/** The inodes of the first group that are in use, from 0 on. */
+function usedInodes({ log }: FfsGeometry): number {
+  return log?.location === 'inside' ? LOG_INODE + 1 : ROOT + 1;
+}
+
 /** The structure of a group, and its counts. */
 export function cylinderGroup(
   geometry: FfsGeometry,
@@ -243,7 +257,7 @@ export function cylinderGroup(
   const maps = groupMaps(version, ipg, fpg, frag, clusterSizes);
   const fragments = fragmentsIn(geometry, group);
   const space = enterFree(out, geometry, group);
-  const used = group === 0 ? ROOT + 1 : 0;
+  const used = group === 0 ? usedInodes(geometry) : 0;
   for (let inode = 0; inode < used; inode += 1) out.bit(maps.inodes, inode);
   const counts: Counts = [group === 0 ? 1 : 0, space.blocks, ipg - used, space.rest];
   const fields: readonly (readonly [number, number])[] = [
@@ -285,26 +299,70 @@ export function summary(geometry: FfsGeometry, counts: readonly Counts[]): Uint8
   return out.bytes;
 }
 
-/** The first block of inodes, with that of the root. */
+/** An inode of a new file system. */
+interface FirstInode {
+  readonly mode: number;
+  readonly links: number;
+  readonly flags: number;
+  readonly sizeBytes: number;
+  readonly sectors: number;
+  readonly pointers: readonly number[];
+}
+
+/** The first block of inodes, with those of the root and of the log. */
 export function firstInodes(geometry: FfsGeometry, { nowMs }: Origin): Uint8Array {
-  const { version, fsize, inodeBytes } = geometry;
   const out = new Writer(geometry.bsize, geometry.little);
-  const at = ROOT * inodeBytes;
   const seconds = Math.floor(nowMs / 1000);
-  out.u16(at, ROOT_MODE);
-  out.u16(at + 2, 2);
+  const root = {
+    mode: ROOT_MODE,
+    links: 2,
+    flags: 0,
+    sizeBytes: ROOT_BYTES,
+    sectors: geometry.fsize / 512,
+    pointers: [rootFragment(geometry)],
+  };
+  putInode(out, geometry, ROOT, root, seconds);
+  const { log } = geometry;
+  if (log?.location === 'inside')
+    putInode(out, geometry, LOG_INODE, { ...logInode(geometry, log), links: 1 }, seconds);
+  return out.bytes;
+}
+
+function putInode(
+  out: Writer,
+  { version, inodeBytes, bsize }: FfsGeometry,
+  id: number,
+  { mode, links, flags, sizeBytes, sectors, pointers }: FirstInode,
+  seconds: number,
+): void {
+  const at = id * inodeBytes;
+  out.u16(at, mode);
+  out.u16(at + 2, links);
   if (version === 1) {
-    out.u64(at + 8, ROOT_BYTES);
+    out.u64(at + 8, sizeBytes);
     for (const time of [16, 24, 32]) out.u32(at + time, seconds);
-    out.u32(at + 40, rootFragment(geometry));
-    out.u32(at + 104, fsize / 512);
+    for (const [index, pointer] of pointers.entries()) out.u32(at + 40 + index * 4, pointer);
+    out.u32(at + 100, flags);
+    out.u32(at + 104, sectors);
   } else {
-    out.u32(at + 12, geometry.bsize);
-    out.u64(at + 16, ROOT_BYTES);
-    out.u64(at + 24, fsize / 512);
+    out.u32(at + 12, bsize);
+    out.u64(at + 16, sizeBytes);
+    out.u64(at + 24, sectors);
     for (const time of [32, 40, 48, 56]) out.u64(at + time, seconds);
-    out.u64(at + 112, rootFragment(geometry));
+    out.u32(at + 88, flags);
+    for (const [index, pointer] of pointers.entries()) out.u64(at + 112 + index * 8, pointer);
   }
+}
+
+/** The pointer blocks of a log that is a file, one behind the other. */
+export function logPointerBlocks(geometry: FfsGeometry): Uint8Array {
+  const { log, bsize, version, little } = geometry;
+  const blocks = log === undefined ? [] : logInode(geometry, log).pointerBlocks;
+  const out = new Writer(blocks.length * bsize, little);
+  for (const [block, pointers] of blocks.entries())
+    for (const [index, pointer] of pointers.entries())
+      if (version === 1) out.u32(block * bsize + index * 4, pointer);
+      else out.u64(block * bsize + index * 8, pointer);
   return out.bytes;
 }
 

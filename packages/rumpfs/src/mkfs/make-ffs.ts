@@ -5,6 +5,7 @@ import {
   type Counts,
   cylinderGroup,
   firstInodes,
+  logPointerBlocks,
   type Origin,
   rootDirectory,
   rootFragment,
@@ -45,6 +46,7 @@ export async function makeFfs(device: FormatDevice, options: FfsOptions, world: 
   }
   const totals = sum(counts);
   await writer.write(geometry.inodesAt * fsize, firstInodes(geometry, origin));
+  await makeLog(writer, geometry);
   await writer.write(rootFragment(geometry) * fsize, rootDirectory(geometry));
   await writer.write(summaryAt(geometry) * fsize, summary(geometry, counts));
   // What says that there is a file system is written last, the first superblock at the very end.
@@ -70,6 +72,15 @@ async function makeGroup(
   await writer.zero((start + inodesAt) * fsize, writtenInodes(geometry) * inodeBytes);
   await writer.write((start + groupAt) * fsize, bytes);
   return counts;
+}
+
+/** Writes what leads to a log, and empties the place of its headers. */
+async function makeLog(writer: FormatWriter, geometry: FfsGeometry): Promise<void> {
+  const { log, fsize } = geometry;
+  if (log === undefined) return;
+  const pointers = logPointerBlocks(geometry);
+  if (pointers.length > 0) await writer.write(log.fragments.from * fsize, pointers);
+  await writer.zero(log.at, 2 * log.blockBytes);
 }
 
 function sum(counts: readonly Counts[]): Counts {

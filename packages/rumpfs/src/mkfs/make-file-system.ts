@@ -24,6 +24,10 @@ export interface MakeOptions {
   readonly bytesPerInode?: ExtOptions['bytesPerInode'];
   /** ext2: bytes of an inode. */
   readonly inodeBytes?: ExtOptions['inodeBytes'];
+  /** UFS: where a journal is, behind the file system or in a file without a name. */
+  readonly journal?: FfsOptions['journal'];
+  /** UFS: bytes of the journal. */
+  readonly journalBytes?: FfsOptions['journalBytes'];
   /** FAT, exFAT: bytes of a sector. */
   readonly sectorBytes?: MsdosOptions['sectorBytes'];
   /** FAT, exFAT: the serial number, of 32 bits; by chance if it is missing. */
@@ -46,31 +50,28 @@ export async function makeFileSystem(
   world: FormatWorld,
 ): Promise<void> {
   const { label, blockBytes, bytesPerInode, inodeBytes, sectorBytes } = options;
-  const { fragmentBytes, byteOrder, serial } = options;
+  const { fragmentBytes, byteOrder, journal, journalBytes, serial } = options;
   switch (type) {
     case 'ext2':
-      refuse(type, { sectorBytes, fragmentBytes, byteOrder, serial });
+      refuse(type, { sectorBytes, fragmentBytes, byteOrder, journal, journalBytes, serial });
       return makeExt(device, { label, blockBytes, bytesPerInode, inodeBytes }, world);
     case 'msdos':
     case 'fat12':
     case 'fat16':
     case 'fat32': {
-      refuse(type, { bytesPerInode, inodeBytes, fragmentBytes, byteOrder });
+      refuse(type, { bytesPerInode, inodeBytes, fragmentBytes, byteOrder, journal, journalBytes });
       const bits = BITS[type];
       return makeMsdos(device, { label, clusterBytes: blockBytes, sectorBytes, bits, serial }, world);
     }
     case 'exfat':
-      refuse(type, { bytesPerInode, inodeBytes, fragmentBytes, byteOrder });
+      refuse(type, { bytesPerInode, inodeBytes, fragmentBytes, byteOrder, journal, journalBytes });
       return makeExfat(device, { label, clusterBytes: blockBytes, sectorBytes, serial }, world);
     case 'ufs1':
     case 'ufs2': {
       refuse(type, { inodeBytes, sectorBytes, serial });
       const version = type === 'ufs1' ? 1 : 2;
-      return makeFfs(
-        device,
-        { label, version, order: byteOrder, blockBytes, fragmentBytes, bytesPerInode },
-        world,
-      );
+      const sizes = { blockBytes, fragmentBytes, bytesPerInode };
+      return makeFfs(device, { label, version, order: byteOrder, ...sizes, journal, journalBytes }, world);
     }
   }
 }

@@ -16,8 +16,9 @@ import { FsError } from '../errors.ts';
  *             mode; inodes that are in use, but may have no name
  *
  * Numbers are in the byte order of the machine that wrote them. Sources: NetBSD's manual page
- * wapbl(4), its header sys/wapbl.h, and, for the order in which records count, the replay in its
- * kern/vfs_wapbl.c (BSD licence; read, not copied).
+ * wapbl(4), its header sys/wapbl.h, and, for the order in which records count and are written, and
+ * for the room that is left between head and tail, its kern/vfs_wapbl.c (BSD licence; read, not
+ * copied).
  */
 export const LOG_TYPE = {
   header: 0x5741_424c,
@@ -28,6 +29,7 @@ export const LOG_TYPE = {
 
 export const LOG_SECTOR_BYTES = 512;
 const HEADER_BYTES = 80;
+const LOG_VERSION = 1;
 const SHIFT_MIN = 9;
 const SHIFT_MAX = 16;
 
@@ -87,37 +89,78 @@ export class LogHeader {
   }
 }
 
+/** The header that counts, and which of the two it is. */
+export interface NewestHeader {
+  readonly header: LogHeader;
+  readonly index: 0 | 1;
+}
+
 /** The header that counts in the first two blocks of a log. Throws `Corrupt`. */
-export function newestHeader(bytes: Uint8Array, place: LogPlace): LogHeader {
-  let newest: LogHeader | undefined;
-  for (const at of [0, place.blockBytes]) {
+export function newestHeader(bytes: Uint8Array, place: LogPlace): NewestHeader {
+  let newest: NewestHeader | undefined;
+  for (const index of [0, 1] as const) {
+    const at = index * place.blockBytes;
     const view = new DataView(bytes.buffer, bytes.byteOffset + at, HEADER_BYTES);
     for (const littleEndian of [true, false]) {
       if (view.getUint32(0, littleEndian) !== LOG_TYPE.header) continue;
       const header = new LogHeader(view, littleEndian);
-      if (newest === undefined || header.generation > newest.generation) newest = header;
+      if (newest === undefined || header.generation > newest.header.generation) newest = { header, index };
     }
   }
   if (newest === undefined) throw new FsError('Corrupt', 'wapbl: no header at the beginning of the log');
-  newest.check(place);
+  newest.header.check(place);
   return newest;
 }
 
-/** Both headers as those of an empty log, of later generations. */
-export function emptied(bytes: Uint8Array, { blockBytes }: LogPlace, newest: LogHeader): Uint8Array {
-  const { littleEndian, generation } = newest;
-  const before = new DataView(bytes.buffer, bytes.byteOffset);
-  const first =
-    before.getUint32(0, littleEndian) === LOG_TYPE.header &&
-    before.getUint32(12, littleEndian) === generation;
-  const from = first ? 0 : blockBytes;
-  const out = new Uint8Array(2 * blockBytes);
-  const view = new DataView(out.buffer);
-  for (const [index, at] of [0, blockBytes].entries()) {
-    out.set(bytes.subarray(from, from + blockBytes), at);
-    view.setUint32(at + 12, generation + 1 + index, littleEndian);
-    view.setBigInt64(at + 48, 0n, littleEndian);
-    view.setBigInt64(at + 56, 0n, littleEndian);
-  }
-  return out;
+/** What a header says that changes from one to the next. */
+export interface HeaderState {
+  readonly generation: number;
+  readonly head: number;
+  readonly tail: number;
+  readonly nowMs: number;
+}
+
+/** What all headers of a log say. */
+export interface LogForm {
+  readonly place: LogPlace;
+  readonly littleEndian: boolean;
+  readonly pieceBytes: number;
+  readonly ringAt: number;
+  readonly ringBytes: number;
+}
+
+/** The form of a new log: the whole place behind the two headers is its ring. */
+export function newForm(place: LogPlace, littleEndian: boolean): LogForm {
+  const ringAt = 2 * place.blockBytes;
+  const ringBytes = place.lengthBytes - ringAt;
+  return { place, littleEndian, pieceBytes: place.blockBytes, ringAt, ringBytes };
+}
+
+/** The form that a header says its log has. */
+export function formOf(header: LogHeader, place: LogPlace): LogForm {
+  const { littleEndian, pieceBytes, ringAt, ringBytes } = header;
+  return { place, littleEndian, pieceBytes, ringAt, ringBytes };
+}
+
+/** A header as its block of the log. */
+export function encodeHeader(form: LogForm, { generation, head, tail, nowMs }: HeaderState): Uint8Array {
+  const { place, littleEndian, pieceBytes, ringAt, ringBytes } = form;
+  const bytes = new Uint8Array(place.blockBytes);
+  const view = new DataView(bytes.buffer);
+  const narrow = (at: number, value: number): void => view.setUint32(at, value, littleEndian);
+  const wide = (at: number, value: number): void => view.setBigInt64(at, BigInt(value), littleEndian);
+  narrow(0, LOG_TYPE.header);
+  narrow(4, place.blockBytes);
+  narrow(12, generation);
+  const seconds = Math.floor(nowMs / 1000);
+  wide(24, seconds);
+  narrow(32, Math.floor(nowMs - seconds * 1000) * 1_000_000);
+  narrow(36, LOG_VERSION);
+  narrow(40, Math.log2(place.blockBytes));
+  narrow(44, Math.log2(pieceBytes));
+  wide(48, head);
+  wide(56, tail);
+  wide(64, ringAt);
+  wide(72, ringBytes);
+  return bytes;
 }

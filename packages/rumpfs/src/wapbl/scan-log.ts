@@ -1,7 +1,15 @@
 import { FsError } from '../errors.ts';
 import type { BlockIo } from '../hypercall/hypercalls.ts';
 import { readBytes } from '../hypercall/read-bytes.ts';
-import { LOG_SECTOR_BYTES, LOG_TYPE, type LogHeader, type LogPlace, newestHeader } from './log-header.ts';
+import {
+  LOG_SECTOR_BYTES,
+  LOG_TYPE,
+  type LogHeader,
+  type LogPlace,
+  type NewestHeader,
+  newestHeader,
+} from './log-header.ts';
+import type { UnnamedInode } from './log-records.ts';
 
 const LIST_AT = 16;
 const BLOCK_BYTES = 16;
@@ -11,13 +19,16 @@ const INODES_MAX = 1_000_000;
 
 /** What a log says. */
 export interface ScannedLog {
-  readonly header: LogHeader;
-  readonly headerBytes: Uint8Array;
+  readonly newest: NewestHeader;
   readonly records: number;
   /** For each piece of the device, by its byte: the byte of the log with its newest contents. */
   readonly pieces: ReadonlyMap<number, number>;
   /** Inodes that are in use but may have no name, in the order of the log. */
-  readonly inodes: readonly number[];
+  readonly inodes: readonly UnnamedInode[];
+  /**
+   * Where the list of these inodes begins; undefined if other records follow it, or are in it.
+   */
+  readonly inodesAt: number | undefined;
 }
 
 /**
@@ -27,16 +38,18 @@ export interface ScannedLog {
  */
 export async function scanLog(bio: BlockIo, place: LogPlace, deviceBytes: number): Promise<ScannedLog> {
   const headerBytes = await readBytes(bio, place.at, 2 * place.blockBytes);
-  const header = newestHeader(headerBytes, place);
-  const scan = new LogScan(bio, place, header, deviceBytes);
+  const newest = newestHeader(headerBytes, place);
+  const scan = new LogScan(bio, place, newest.header, deviceBytes);
   await scan.run();
-  const { records, pieces } = scan;
-  return { header, headerBytes, records, pieces, inodes: [...scan.inodes] };
+  const { records, pieces, inodesAt } = scan;
+  const inodes = [...scan.inodes].map(([id, mode]) => ({ id, mode }));
+  return { newest, records, pieces, inodes, inodesAt };
 }
 
 class LogScan {
   readonly pieces = new Map<number, number>();
-  inodes = new Set<number>();
+  inodes = new Map<number, number>();
+  inodesAt: number | undefined = undefined;
   records = 0;
   readonly #bio: BlockIo;
   readonly #place: LogPlace;
@@ -78,6 +91,7 @@ class LogScan {
     this.records += 1;
     this.#walked += length;
     const contents = this.#advance(at, blockBytes);
+    if (type !== LOG_TYPE.inodes) this.inodesAt = undefined;
     if (type === LOG_TYPE.blocks) this.#blocks(view, at, contents, count, length - blockBytes);
     else if (type === LOG_TYPE.revocations) this.#revocations(view, at, count);
     else if (type === LOG_TYPE.inodes) this.#inodes(view, at, count);
@@ -110,9 +124,14 @@ class LogScan {
 
   #inodes(view: DataView, at: number, count: number): void {
     const { littleEndian } = this.#header;
-    if (view.getInt32(12, littleEndian) !== 0) this.inodes = new Set();
-    for (let index = 0; index < count; index += 1)
-      this.inodes.add(view.getUint32(LIST_AT + index * INODE_BYTES, littleEndian));
+    if (view.getInt32(12, littleEndian) !== 0) {
+      this.inodes = new Map();
+      this.inodesAt = at;
+    }
+    for (let index = 0; index < count; index += 1) {
+      const item = LIST_AT + index * INODE_BYTES;
+      this.inodes.set(view.getUint32(item, littleEndian), view.getUint32(item + 4, littleEndian));
+    }
     if (this.inodes.size > INODES_MAX) throw this.#wrong(at, `more than ${INODES_MAX} inodes`);
   }
 

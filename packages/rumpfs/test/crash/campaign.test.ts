@@ -5,11 +5,13 @@
 import { describe, expect, test } from 'vitest';
 import { campaignOf, Progress } from '../campaign.ts';
 import { missingTools, Workshop } from '../e2fsprogs.ts';
+import { JOURNALLED_FORMS, journalled, plainFfs } from '../ffs-journalled.ts';
 import { FatWorkshop, missingFatTools } from '../fat-tools.ts';
 import { cutEverywhere, JOURNAL_CASES, PLAIN_CASES } from './cut-ext.ts';
 import { ExfatWorkshop, missingExfatTools } from '../exfat-tools.ts';
 import { cutExfatEverywhere, EXFAT_POWER_FORMS } from './cut-exfat.ts';
 import { cutFatEverywhere, FAT_POWER_FORMS } from './cut-fat.ts';
+import { cutFfsEverywhere } from './cut-ffs.ts';
 
 /** The tools of the format look at one state of so many. */
 const CHECKED_EVERY = 40;
@@ -101,6 +103,37 @@ describe('power failures', () => {
       workshop.dispose();
       progress.end(counts);
       expect(counts.states).toBeGreaterThan(count * 10);
+    },
+  );
+
+  const ffs = campaignOf('crash', 'ffs', 2);
+  test.skipIf(ffs === undefined)(
+    'ffs: what was synced is there, and a log leaves it clean',
+    { timeout: 0 },
+    async () => {
+      const { count, seed: first } = ffs ?? { count: 0, seed: 0 };
+      const counts = { runs: 0, states: 0, mended: 0, replayed: 0, unnamed: 0 };
+      const progress = new Progress('crash ffs', first, count, 1);
+      for (let seed = first; seed < first + count; seed += 1) {
+        const form = JOURNALLED_FORMS[(seed >> 1) % JOURNALLED_FORMS.length];
+        if (form === undefined) break;
+        // Logs from one that hardly has room for two transactions on.
+        const journalBytes = (45 + (seed % 3) * 30) * form.blockBytes;
+        const journal = seed % 2 === 0;
+        const image = journal
+          ? await journalled({ ...form, journalBytes }, 2 << 20)
+          : await plainFfs(form, 3 << 19);
+        const one = { sectorBytes: 512, memoryBytes: 2 << 20, steps: journal ? 25 : 10, journal };
+        const found = await cutFfsEverywhere(CHECKED_EVERY / 4, image, one, seed);
+        counts.runs += 1;
+        counts.states += found.states;
+        counts.mended += found.mended;
+        counts.replayed += found.replayed;
+        counts.unnamed += found.unnamed;
+        progress.at(seed + 1, counts);
+      }
+      progress.end(counts);
+      expect(counts.states).toBeGreaterThan(count * 20);
     },
   );
 });

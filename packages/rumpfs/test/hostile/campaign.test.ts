@@ -9,8 +9,11 @@ import { missingTools } from '../e2fsprogs.ts';
 import { exerciseImage } from '../exercise.ts';
 import { missingExfatTools } from '../exfat-tools.ts';
 import { missingFatTools } from '../fat-tools.ts';
+import { missingMakefs } from '../ffs-tools.ts';
 import { missingZisofs } from '../iso-tools.ts';
+import { MemoryHypercalls } from '../memory-hypercalls.ts';
 import { FsError } from '../../src/errors.ts';
+import { repairFileSystem } from '../../src/file-systems.ts';
 import { ourFindings } from '../our-check.ts';
 import { mutate } from './mutate.ts';
 import { VICTIMS, type VictimType } from './victims.ts';
@@ -27,7 +30,10 @@ const MISSING: Record<VictimType, string | undefined> = {
   msdos: missingFatTools,
   exfat: missingExfatTools,
   cd9660: missingZisofs,
+  ffs: missingMakefs,
 };
+/** The formats that we mend. */
+const REPAIRED: ReadonlySet<VictimType> = new Set(['exfat', 'ffs']);
 /** What an error of a damaged image says besides the structure: where it is. */
 const PLACE = /\d|superblock|boot sector|descriptor/;
 
@@ -44,8 +50,19 @@ async function within<Result>(work: Promise<Result>): Promise<Result> {
   }
 }
 
+/** What is left after a repair, by a check of its own; undefined where it was refused. */
+async function findingsAfterRepair(image: Uint8Array, type: string): Promise<string | undefined> {
+  try {
+    await repairFileSystem(new MemoryHypercalls(image).bio, type);
+    return await ourFindings(image, type);
+  } catch (error) {
+    if (!(error instanceof FsError)) throw error;
+    return undefined;
+  }
+}
+
 describe('hostile images', () => {
-  for (const type of ['ext2', 'ext4', 'msdos', 'exfat', 'cd9660'] as const) {
+  for (const type of ['ext2', 'ext4', 'msdos', 'exfat', 'cd9660', 'ffs'] as const) {
     const campaign = campaignOf('hostile', type, USUAL_COUNT);
     test.skipIf(MISSING[type] !== undefined || campaign === undefined)(
       `${type}: every use ends ${MISSING[type] ?? ''}`,
@@ -53,10 +70,21 @@ describe('hostile images', () => {
       async () => {
         const victims = await VICTIMS[type]();
         const { count, seed: first } = campaign ?? { count: 0, seed: 0 };
-        const counts = { images: 0, mounted: 0, refused: 0, checked: 0, errors: 0, corrupt: 0 };
+        const counts = {
+          images: 0,
+          mounted: 0,
+          refused: 0,
+          checked: 0,
+          mended: 0,
+          /** The seeds after whose repair something is found still. */
+          notMended: new Array<number>(),
+          errors: 0,
+          corrupt: 0,
+        };
         const progress = new Progress(`hostile ${type}`, first, count);
         const largest = Math.max(...victims.map(({ image }) => image.length));
         const memory = new Uint8Array(largest);
+        const repaired = new Uint8Array(REPAIRED.has(type) ? largest : 0);
         for (let seed = first; seed < first + count; seed += 1) {
           const victim = victims[seed % victims.length];
           if (victim === undefined) break;
@@ -71,6 +99,12 @@ describe('hostile images', () => {
               }),
             );
             if (findings !== '') counts.checked += 1;
+            if (REPAIRED.has(type) && findings !== undefined && findings !== '') {
+              repaired.set(image);
+              const left = await within(findingsAfterRepair(repaired.subarray(0, image.length), type));
+              if (left === '') counts.mended += 1;
+              else if (left !== undefined) counts.notMended.push(seed);
+            }
             const mounted = await within(
               exerciseImage(
                 image,
@@ -98,6 +132,7 @@ describe('hostile images', () => {
         if (count < USUAL_COUNT) return;
         expect(counts.mounted).toBeGreaterThan(count / 10);
         expect(counts.checked).toBeGreaterThan(count / 8);
+        expect(counts.notMended).toEqual([]);
       },
     );
   }

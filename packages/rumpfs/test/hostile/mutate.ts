@@ -7,6 +7,8 @@ export interface Victim {
   readonly image: Uint8Array;
   /** Ranges of bytes; each is as likely as any other, however long. */
   readonly ranges: readonly { readonly from: number; readonly length: number }[];
+  /** Whether its numbers are in big endian. */
+  readonly bigEndian?: boolean;
 }
 
 const INTERESTING = [
@@ -27,7 +29,8 @@ export function mutate(victim: Victim, into: Uint8Array, seed: number): void {
     const at = Math.min(place(), into.length - 4);
     const aligned = at & ~3;
     // Journals of ext are in big endian, discs in both.
-    const little = random() < 0.75;
+    const usual = random() < 0.75;
+    const little = victim.bigEndian === true ? !usual : usual;
     switch (upTo(7)) {
       case 0:
         view.setUint8(at, view.getUint8(at) ^ (1 << upTo(8)));
@@ -46,7 +49,7 @@ export function mutate(victim: Victim, into: Uint8Array, seed: number): void {
         view.setUint32(aligned, view.getUint32(aligned, little) + upTo(9) - 4, little);
         break;
       case 5:
-        view.setUint32(aligned, view.getUint32(place() & ~3 & (into.length - 4), true), true);
+        view.setUint32(aligned, view.getUint32(place() & ~3 & (into.length - 4), little), little);
         break;
       default: {
         const length = 1 + upTo(64);

@@ -7,6 +7,7 @@ import { ExfatWorkshop } from '../exfat-tools.ts';
 import { FatWorkshop } from '../fat-tools.ts';
 import { IsoWorkshop } from '../iso-tools.ts';
 import { Mounted, pattern } from '../mounting.ts';
+import { ffsVictims } from './ffs-victims.ts';
 import type { Victim } from './mutate.ts';
 
 type Range = Victim['ranges'][number];
@@ -265,5 +266,6 @@ export const VICTIMS = {
   msdos: filledFats,
   exfat: exfatVictims,
   cd9660: isoVictims,
+  ffs: ffsVictims,
 } as const;
 export type VictimType = keyof typeof VICTIMS;

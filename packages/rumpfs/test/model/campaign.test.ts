@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { campaignOf, Progress } from '../campaign.ts';
 import { missingTools, Workshop } from '../e2fsprogs.ts';
 import { EXFAT_FORMS, ExfatWorkshop, missingExfatTools } from '../exfat-tools.ts';
+import { JOURNALLED_FORMS, journalled, plainFfs } from '../ffs-journalled.ts';
 import { FatWorkshop, missingFatTools } from '../fat-tools.ts';
 import type { MemoryOptions } from '../memory-hypercalls.ts';
 import { Pair, type PairForm } from '../model-pair.ts';
@@ -154,4 +155,38 @@ describe('long sequences of operations', () => {
       progress.end(counts);
     },
   );
+
+  const ffs = campaignOf('model', 'ffs', 2);
+  test.skipIf(ffs === undefined)('ffs behaves as the model', { timeout: 0 }, async () => {
+    const { count, seed: first } = ffs ?? { count: 0, seed: 0 };
+    const counts = { runs: 0, steps: 0, journalled: 0 };
+    const progress = new Progress('model ffs', first, count, 5);
+    for (let seed = first; seed < first + count; seed += 1) {
+      const form = JOURNALLED_FORMS[(seed >> 2) % JOURNALLED_FORMS.length];
+      const [some] = fc.sample(steps, { seed, numRuns: 1 });
+      if (form === undefined || some === undefined) break;
+      const journal = seed % 4 < 2;
+      // One in five is soon full.
+      const sizeBytes = seed % 5 === 0 ? 1 << 20 : 4 << 20;
+      const sized = { ...form, journalBytes: (50 + (seed % 3) * 40) * form.blockBytes };
+      const options = optionsOf(seed);
+      const memoryBytes = journal ? 512 << 10 : (options.memoryBytes ?? 4 << 20);
+      const kind = { type: 'ffs', solid: true, fragmentsPerBlock: 8 };
+      try {
+        const image = journal ? await journalled(sized, sizeBytes) : await plainFfs(form, sizeBytes);
+        const done = await compared(image, { ...options, memoryBytes }, kind, some);
+        const found = (await ourFindings(done, 'ffs')).split('\n');
+        // Without any space a file that is cut in a hole ends with it.
+        const expected = found.filter((line) => !(sizeBytes < 2 << 20 && line.endsWith('ends with a hole')));
+        expect(expected.join('\n')).toBe('');
+      } catch (error) {
+        throw new Error(`UFS${form.version}, ${form.order} endian, seed ${seed}`, { cause: error });
+      }
+      counts.runs += 1;
+      counts.steps += some.length;
+      if (journal) counts.journalled += 1;
+      progress.at(seed + 1, counts);
+    }
+    progress.end(counts);
+  });
 });

@@ -33,6 +33,8 @@ it the whole disk is one file system. Other paths (cp) are those of the host. Ti
   --byte-order ORDER   mkfs: UFS: little or big (default: little)
   -S, --sector SIZE    mkfs: FAT, exFAT: bytes of a sector
   --serial NUMBER      mkfs: FAT, exFAT: the serial number, such as 1234-ABCD (default: by chance)
+  --journal PLACE      mkfs: UFS: a log of WAPBL: end (behind the file system) or inside (in a file without a name)
+  --journal-size SIZE  mkfs: UFS: its bytes (default: a thousandth of the disk, 1 to 64 MiB)
   --force              mkfs: where a file system or a table of partitions is already
   --json               one line of JSON for each result instead of text
 
@@ -78,6 +80,8 @@ export type FsTask =
       readonly fragmentBytes: number | undefined;
       readonly byteOrder: 'little' | 'big' | undefined;
       readonly serial: number | undefined;
+      readonly journal: 'end' | 'inside' | undefined;
+      readonly journalBytes: number | undefined;
       readonly force: boolean;
     };
 
@@ -105,6 +109,8 @@ const OPTIONS = {
   'inode-size': { type: 'string', short: 'I' },
   sector: { type: 'string', short: 'S' },
   fragment: { type: 'string' },
+  journal: { type: 'string' },
+  'journal-size': { type: 'string' },
   'byte-order': { type: 'string' },
   serial: { type: 'string' },
   force: { type: 'boolean' },
@@ -134,6 +140,8 @@ const ALLOWED: Readonly<Record<Command, readonly OptionName[]>> = {
     'fragment',
     'byte-order',
     'serial',
+    'journal',
+    'journal-size',
     'force',
   ],
 };
@@ -234,6 +242,8 @@ function mkfsTask(words: readonly string[], values: Values): FsTask {
     fragmentBytes: bytes(values.fragment, 'fragment'),
     byteOrder: byteOrder(values['byte-order']),
     serial: serial(values.serial),
+    journal: journalPlace(values.journal),
+    journalBytes: bytes(values['journal-size'], 'journal-size'),
     force,
   };
 }
@@ -248,6 +258,11 @@ function serial(text: string | undefined): number | undefined {
   if (!/^[0-9a-f]{4}-?[0-9a-f]{4}$/i.test(text))
     throw new Wrong(`--serial ${text}: eight hexadecimal digits, such as 1234-ABCD`);
   return Number.parseInt(text.replace('-', ''), 16);
+}
+
+function journalPlace(text: string | undefined): 'end' | 'inside' | undefined {
+  if (text === undefined || text === 'end' || text === 'inside') return text;
+  throw new Wrong(`--journal ${text}: end or inside`);
 }
 
 function bytes(text: string | undefined, name: string): number | undefined {

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { isRecord, list, record, ShapeError, text } from '@ginit/core';
 import { linesOf, visibleText } from '@ginit/core/system';
+import { metricsText } from './metrics.ts';
 import { nodesAnswer, nodesText } from './nodes.ts';
 import {
   ControlClient,
@@ -92,6 +93,9 @@ async function perform(options: RunningOptions, client: ControlClient, output: O
       return show(json, output, await treeFrom(client), (tree) => psLines(tree).join('\n'));
     case 'nodes':
       return show(json, output, nodesAnswer(await client.ask('nodes'), 'nodes'), nodesText);
+    case 'metrics':
+      await output.text(metricsText(await treeFrom(client), client.greeting.system));
+      return 0;
     case 'graph':
       return show(json, output, await treeFrom(client), options.mermaid ? mermaidOf : dotOf);
     case 'top':

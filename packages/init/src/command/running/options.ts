@@ -17,6 +17,7 @@ export const RUNNING_COMMANDS = [
   'wait',
   'plan',
   'nodes',
+  'metrics',
 ] as const;
 /** One of `RUNNING_COMMANDS`. */
 export type RunningCommand = (typeof RUNNING_COMMANDS)[number];
@@ -81,6 +82,13 @@ ${COMMON}`,
 
   --mermaid       Mermaid's language instead of DOT
 ${COMMON}`,
+  metrics: `ginit metrics: what "ginit top" shows, and quotas, in the text format of OpenMetrics
+
+  ginit metrics [OPTIONS]
+
+For the text file collector of a node exporter, or a small HTTP server: ginit serves none itself.
+
+  --system NAME   the system, if several run (the name of its config, or that given to it by --system)`,
   log: `ginit log: the last lines of a component and of the components below it
 
   ginit log [OPTIONS] LABEL
@@ -272,6 +280,7 @@ function wrongLabels(command: RunningCommand, labels: readonly string[]): string
     case 'top':
     case 'graph':
     case 'nodes':
+    case 'metrics':
       return labels[0] === undefined ? undefined : `ginit ${command} takes no "${labels[0]}"`;
     case 'log':
     case 'restart':

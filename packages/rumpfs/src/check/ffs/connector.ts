@@ -1,4 +1,5 @@
 import { type Context, ROOT } from './context.ts';
+import type { FfsGeometry } from './geometry.ts';
 import { InodeView } from './inode-view.ts';
 import { PIECE_BYTES, putRecord, recordBytes, recordsOf } from './records.ts';
 import { changeInode } from './table.ts';
@@ -6,6 +7,16 @@ import { changeInode } from './table.ts';
 const DIRECTORY = 4;
 const LOST_AND_FOUND = 'lost+found';
 const DIRECT = 12;
+
+/** The fragment of a directory of the root, or of the root, with nothing in it. */
+export function emptyDirectory(geometry: FfsGeometry, id: number): Uint8Array {
+  const bytes = new Uint8Array(geometry.fsize);
+  const dot = { offset: 0, length: 12, inode: id, type: DIRECTORY, name: bytesOf('.') };
+  putRecord(bytes.subarray(0, PIECE_BYTES), geometry, dot);
+  const dots = { ...dot, offset: 12, length: PIECE_BYTES - 12, inode: ROOT, name: bytesOf('..') };
+  putRecord(bytes.subarray(0, PIECE_BYTES), geometry, dots);
+  return bytes;
+}
 
 const bytesOf = (text: string): Uint8Array => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 
@@ -98,16 +109,12 @@ export class Connector {
     const id = await this.#freeInode();
     const fragment = claims.findFree(1, geometry.frag);
     if (id === 0 || fragment < 0) return 0;
-    const bytes = new Uint8Array(geometry.fsize);
-    const dot = { offset: 0, length: 12, inode: id, type: DIRECTORY, name: bytesOf('.') };
-    putRecord(bytes.subarray(0, PIECE_BYTES), geometry, dot);
-    const dots = { ...dot, offset: 12, length: 500, inode: ROOT, name: bytesOf('..') };
-    putRecord(bytes.subarray(0, PIECE_BYTES), geometry, dots);
+    const bytes = emptyDirectory(geometry, id);
     if (!(await this.#enter(ROOT, LOST_AND_FOUND, id, DIRECTORY))) return 0;
     claims.claim(fragment, 1);
     await image.change(fragment, bytes);
     await changeInode(this.#context, id, (view) => {
-      view.makeDirectory(fragment, PIECE_BYTES, geometry.fsize / 512);
+      view.makeDirectory(0o700, fragment, PIECE_BYTES, geometry.fsize / 512);
     });
     inodes.set(id, { type: DIRECTORY, size: PIECE_BYTES, links: 2, names: 2, parent: ROOT, dots: ROOT });
     const root = inodes.get(ROOT);

@@ -25,9 +25,16 @@ export interface Context {
   /** Whether what is found is mended in the image. */
   readonly mends: boolean;
   readonly claims: Claims;
+  /** Inodes without names that the log sees to. */
+  readonly unnamed: ReadonlySet<number>;
   readonly inodes: Map<number, InodeState>;
   /** Runs of fragments of the directories, by inode: the blocks in order. */
   readonly directories: Map<number, readonly number[]>;
+}
+
+/** Whether an inode has no name any more, and the log says so: the next mount frees it. */
+export function isLeaving({ unnamed, inodes }: Context, id: number): boolean {
+  return unnamed.has(id) && inodes.get(id)?.links === 0;
 }
 
 /** Which fragments have an owner. */

@@ -1,5 +1,5 @@
 /** The second pass: the records of each directory, and what they lead to. */
-import { type Context, type InodeState, ROOT } from './context.ts';
+import { type Context, type InodeState, isLeaving, ROOT } from './context.ts';
 import { type FfsRecord, PIECE_BYTES, putRecord, recordsOf } from './records.ts';
 
 const DIRECTORY = 4;
@@ -13,7 +13,8 @@ const bytesOf = (text: string): Uint8Array => Uint8Array.from(text, (letter) => 
 
 /** Looks at all directories. */
 export async function checkDirectories(context: Context): Promise<void> {
-  for (const id of context.directories.keys()) await new DirectoryCheck(context, id).run();
+  for (const id of context.directories.keys())
+    if (!isLeaving(context, id)) await new DirectoryCheck(context, id).run();
 }
 
 /** Looks at one directory. */

@@ -107,12 +107,14 @@ export class FfsGeometry {
     return this.bytes[864] === 1 && this.bytes[865] === 2 ? this.i64(896) : 0;
   }
 
-  /** Where a log of WAPBL in use is, in bytes, and the length of its blocks. */
-  get log(): { readonly at: number; readonly blockBytes: number } | undefined {
+  /** Where a log of WAPBL in use is, its length, and that of its blocks. */
+  get log(): { readonly at: number; readonly bytes: number; readonly blockBytes: number } | undefined {
     const [location, blockBytes] = [this.bytes[865] ?? 0, this.i64(888)];
     const used = (this.flags & 0x100) !== 0 && this.bytes[864] === 1 && (location === 1 || location === 2);
     const sane = blockBytes >= 512 && blockBytes <= 65_536 && blockBytes % 512 === 0;
-    return used && sane ? { at: this.i64(872) * blockBytes, blockBytes } : undefined;
+    return used && sane
+      ? { at: this.i64(872) * blockBytes, bytes: this.i64(880) * blockBytes, blockBytes }
+      : undefined;
   }
 
   get inodeBytes(): number {

@@ -1,5 +1,6 @@
 /** The fifth pass: the bitmaps and counts of the groups, their summary, and the totals. */
 import type { Context } from './context.ts';
+import { type Maps, mapsFit, mapsOf, putMaps, usualMaps } from './group-maps.ts';
 
 const DIRECTORY = 4;
 const COUNTS = ['directories', 'free blocks', 'free inodes', 'free fragments'] as const;
@@ -117,15 +118,19 @@ async function checkGroup(context: Context, group: number, expected: Expected): 
   for (const [index, count] of expected.counts.entries()) note(24 + index * 4, count, COUNTS[index] ?? '');
   for (let length = 1; length < geometry.frag; length += 1)
     note(52 + length * 4, expected.runs[length] ?? 0, `runs of ${length} free fragments`);
-  const [inodesAt, freeAt] = [view.getUint32(92, geometry.little), view.getUint32(96, geometry.little)];
-  if (Math.max(inodesAt + expected.inodes.length, freeAt + expected.free.length) > geometry.cgsize) {
-    found.damage(`group ${group}: bitmaps at ${inodesAt} and ${freeAt} of ${geometry.cgsize} bytes`);
-    return;
+  const maps = checkPlaces(context, group, view);
+  if (maps !== undefined) {
+    compareMaps(context, group, 'inode', bytes.subarray(maps.inodes), expected.inodes, geometry.ipg);
+    compareMaps(
+      context,
+      group,
+      'fragment',
+      bytes.subarray(maps.free),
+      expected.free,
+      geometry.fragsIn(group),
+    );
+    checkClusters(context, group, bytes, expected, maps);
   }
-  const names = { inodes: 'inode', free: 'fragment' } as const;
-  compareMaps(context, group, names.inodes, bytes.subarray(inodesAt), expected.inodes, geometry.ipg);
-  compareMaps(context, group, names.free, bytes.subarray(freeAt), expected.free, geometry.fragsIn(group));
-  checkClusters(context, group, bytes, expected);
   if (mends && bytes.some((byte, index) => byte !== before[index]))
     await image.change(geometry.cgAt(group), bytes);
 }
@@ -158,22 +163,29 @@ function compareMaps(
   else found.harmless(text);
 }
 
+/** Where the maps of a group are; undefined where that cannot be, and is not mended. */
+function checkPlaces({ geometry, found, mends }: Context, group: number, view: DataView): Maps | undefined {
+  const maps = mapsOf(geometry, view);
+  if (mapsFit(geometry, group, maps)) return maps;
+  const places = [maps.inodes, maps.free, maps.sums, maps.clusters].join(', ');
+  const blocks = `${maps.clusterBlocks} blocks`;
+  found.damage(`group ${group}: maps at ${places}, of ${blocks}, that overlap or leave its structure`);
+  const usual = usualMaps(geometry, group);
+  if (!mends || !mapsFit(geometry, group, usual)) return undefined;
+  putMaps(geometry, view, usual);
+  return usual;
+}
+
 function checkClusters(
   { geometry, found }: Context,
   group: number,
   bytes: Uint8Array,
   expected: Expected,
+  { sums: sumsAt, clusters: mapAt, clusterBlocks: blocks }: Maps,
 ): void {
-  const { contigsum, cgsize, little } = geometry;
+  const { contigsum, little } = geometry;
   if (contigsum === 0) return;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
-  const [sumsAt, mapAt] = [view.getUint32(104, little), view.getUint32(108, little)];
-  const blocks = view.getUint32(112, little);
-  const most = Math.ceil(geometry.fragsIn(group) / geometry.frag);
-  if (blocks > most || mapAt + Math.ceil(blocks / 8) > cgsize || sumsAt + (contigsum + 1) * 4 > cgsize) {
-    found.damage(`group ${group}: clusters at ${sumsAt} and ${mapAt}, of ${blocks} blocks`);
-    return;
-  }
   const sums = Array.from({ length: contigsum + 1 }, () => 0);
   let wrong = 0;
   let run = 0;

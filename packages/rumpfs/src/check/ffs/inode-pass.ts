@@ -19,6 +19,9 @@ interface Tally {
   readonly blocks: number[];
 }
 
+const GROUP_MAGIC = 0x0009_0255;
+const WRITTEN_AT = 120;
+
 export class InodePass {
   readonly #context: Context;
 
@@ -27,18 +30,28 @@ export class InodePass {
   }
 
   async run(): Promise<void> {
-    const { geometry, image, found } = this.#context;
-    for (let group = 0; group < geometry.groups; group += 1) {
-      const cg = await image.read(geometry.cgAt(group), geometry.frag);
-      const view = new DataView(cg.buffer, cg.byteOffset);
-      const sound = view.getUint32(4, geometry.little) === 0x0009_0255;
-      if (!sound)
-        found.damage(`group ${group}: magic number 0x${view.getUint32(4, geometry.little).toString(16)}`);
-      const written = geometry.version === 2 && sound ? view.getUint32(120, geometry.little) : geometry.ipg;
-      if (written > geometry.ipg)
-        found.damage(`group ${group}: ${written} written inodes of ${geometry.ipg}`);
-      await this.#group(group, Math.min(written, geometry.ipg));
-    }
+    for (let group = 0; group < this.#context.geometry.groups; group += 1)
+      await this.#group(group, await this.#written(group));
+  }
+
+  /** How many inodes of a group were ever written: UFS2 says so, and may lie. */
+  async #written(group: number): Promise<number> {
+    const { geometry, image, found, mends } = this.#context;
+    const { version, ipg, little } = geometry;
+    const cg = await image.read(geometry.cgAt(group), geometry.frag);
+    const view = new DataView(cg.buffer, cg.byteOffset);
+    const magic = view.getUint32(4, little);
+    if (magic !== GROUP_MAGIC) found.damage(`group ${group}: magic number 0x${magic.toString(16)}`);
+    if (version === 1 || magic !== GROUP_MAGIC) return ipg;
+    const said = view.getUint32(WRITTEN_AT, little);
+    // The root is always there.
+    const least = group === 0 ? geometry.bsize / geometry.inodeBytes : 0;
+    const written = Math.max(least, Math.min(said, ipg));
+    if (written === said) return written;
+    found.damage(`group ${group}: ${said} written inodes of ${ipg}`);
+    view.setUint32(WRITTEN_AT, written, little);
+    if (mends) await image.change(geometry.cgAt(group), cg);
+    return written;
   }
 
   async #group(group: number, count: number): Promise<void> {

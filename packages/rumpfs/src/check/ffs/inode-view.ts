@@ -76,10 +76,10 @@ export class InodeView {
     this.#view.setBigInt64(104, 0n, little);
   }
 
-  /** Makes a free inode the one of a directory of root, with one fragment. */
-  makeDirectory(fragment: number, size: number, sectors: number): void {
+  /** Makes an inode the one of a directory of root, with one fragment. */
+  makeDirectory(permissions: number, fragment: number, size: number, sectors: number): void {
     this.clear();
-    this.#view.setUint16(0, 0x41c0, this.#geometry.little);
+    this.#view.setUint16(0, 0x4000 | permissions, this.#geometry.little);
     this.links = 2;
     this.size = size;
     this.sectors = sectors;

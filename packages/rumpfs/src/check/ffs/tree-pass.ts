@@ -1,6 +1,6 @@
 /** The third and fourth pass: whether each inode has names, and as many as it says. */
 import { Connector } from './connector.ts';
-import { type Context, type InodeState, ROOT } from './context.ts';
+import { type Context, type InodeState, isLeaving, ROOT } from './context.ts';
 import { InodeView } from './inode-view.ts';
 import { changeInode } from './table.ts';
 
@@ -20,6 +20,7 @@ export async function checkTree(context: Context, connector: Connector): Promise
   const { inodes, directories, found, mends } = context;
   const reached = new Set<number>([ROOT]);
   for (const id of directories.keys()) {
+    if (isLeaving(context, id)) continue;
     const way: number[] = [];
     const seen = new Set<number>();
     let at = id;
@@ -33,8 +34,13 @@ export async function checkTree(context: Context, connector: Connector): Promise
       if (mends) await connector.moveAway(at);
     } else if (at === 0) {
       const top = way.at(-1) ?? id;
-      afterCrash(context, `directory ${top}: has no name`);
-      if (mends) await connector.connect(top);
+      if (inodes.get(top)?.links === 0) {
+        found.harmless(`directory ${top}: waits to be freed`);
+        if (mends) await changeInode(context, top, (view) => view.clear());
+      } else {
+        afterCrash(context, `directory ${top}: has no name`);
+        if (mends) await connector.connect(top);
+      }
     }
     for (const one of way) reached.add(one);
   }
@@ -52,6 +58,7 @@ export async function checkLinks(context: Context, connector: Connector): Promis
   const { inodes, found, mends } = context;
   for (const [id, state] of inodes) {
     if (id === context.geometry.logInode) continue;
+    if (isLeaving(context, id) && state.names === 0) continue;
     if (state.type !== DIRECTORY && state.names === 0) {
       await nameless(context, connector, id, state);
       continue;

@@ -7,6 +7,7 @@ export type {
   FileSystemBackend,
 } from './backend.ts';
 export { FileSystemServerSession, type FileSystemSessionOptions } from './session.ts';
+export { tellChanged } from './node-watches.ts';
 export {
   FILE_SYSTEM_POLICY_ELEMENTS,
   type FileSystemSessionContext,

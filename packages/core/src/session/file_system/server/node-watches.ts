@@ -63,3 +63,13 @@ export function watchesOf(backend: object): NodeWatches {
   byBackend.set(backend, made);
   return made;
 }
+
+/**
+ * For a backend whose nodes change by themselves, not by a session: tells those who watch the node
+ * that its content is another, or, of a directory, its names.
+ */
+export function tellChanged(backend: object, node: object, inode: number): void {
+  const watches = watchesOf(backend);
+  watches.changed(node);
+  watches.changedInode(inode, backend);
+}

@@ -1,9 +1,6 @@
 import { Condition } from '@ginit/core/async';
 import { WAITERS } from '../hypercall/waiters.ts';
 
-/** The most structures that an operation dirties before it ends or takes a breath. */
-export const STRUCTURES_OF_CHANGE = 48;
-
 /** What is waiting to be committed, and by how much it may grow. */
 export interface Backlog {
   /** The number of dirty structures. */
