@@ -56,6 +56,7 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/scenarios/live-config.test.ts': 'files of the host that change while a system runs',
   'test/scenarios/lost-output.test.ts': 'pipes, terminals and full devices',
   'test/scenarios/manifests.test.ts': 'how manifests are read, in a process of their own',
+  'test/scenarios/mount-session.test.ts': 'processes too; its system of threads runs simulated beside it',
   'test/scenarios/package-manager.test.ts': 'signals to npx',
   'test/scenarios/running.test.ts': 'the commands that look at a running system',
   'test/scenarios/scheduling.test.ts': 'CPUs and priorities of threads, as the kernel has them',
