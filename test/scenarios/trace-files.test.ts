@@ -103,18 +103,21 @@ describe.skipIf(!canMount)('trace_fs through FUSE', () => {
   });
 
   test('a person finds the slow component with ls, echo, cat and grep', async () => {
-    expect(sh('ls init').trim().split('\n').map((name) => name.replace(/\.\d+$/, ''))).toEqual([
-      'cache',
-      'disk',
-      'mount',
-      'reader',
-      'trace_fs',
-      'wire',
-    ]);
+    expect(
+      sh('ls init')
+        .trim()
+        .split('\n')
+        .map((name) => name.replace(/\.\d+$/, '')),
+    ).toEqual(['cache', 'disk', 'mount', 'reader', 'trace_fs', 'wire']);
     expect(sh('cat init/cache.*/enable init/cache.*/active init/cache.*/buffer_size')).toBe('0\n0\n32768\n');
-    sh('for name in init/reader.* init/cache.* init/wire.*; do echo block > $name/policy; echo 1 > $name/enable; done');
+    sh(
+      'for name in init/reader.* init/cache.* init/wire.*; do echo block > $name/policy; echo 1 > $name/enable; done',
+    );
     expect(await until('cat init/cache.*/active', /^1$/m)).toBe('1\n');
-    const seen = await until('cat init/wire.*/events', /packet_acknowledge @\d+ read \d+\+\d+ tag \d+ status 1\n/);
+    const seen = await until(
+      'cat init/wire.*/events',
+      /packet_acknowledge @\d+ read \d+\+\d+ tag \d+ status 1\n/,
+    );
     expect(seen).toMatch(/^\d+\.\d{3} packet_submit @\d+ read /m);
     // How long a request takes at the wire: it submits to the disk late, the disk answers at once.
     const times = (name: string, hook: string): number[] =>
@@ -127,7 +130,7 @@ describe.skipIf(!canMount)('trace_fs through FUSE', () => {
     const [asked = 0] = cacheSubmits.slice(-3);
     const passedOn = wireSubmits.find((time) => time > asked) ?? 0;
     expect(passedOn - asked).toBeGreaterThan(25_000);
-    expect(sh("grep -c status init/cache.*/events")).toMatch(/^[1-9]/);
+    expect(sh('grep -c status init/cache.*/events')).toMatch(/^[1-9]/);
     expect(failed('echo 2 | tee init/wire.*/enable')).toContain('Invalid argument');
     expect(failed('echo 1 | tee init/wire.*/active')).toMatch(/Permission denied|Operation not permitted/);
     expect(failed('rm init/wire.*/events')).toMatch(/Permission denied|Operation not permitted/);
@@ -135,7 +138,10 @@ describe.skipIf(!canMount)('trace_fs through FUSE', () => {
 
   test('events go on in a file that is open, and end when tracing does', async () => {
     const before = sh('cat init/wire.*/events').length;
-    await until(`test $(cat init/wire.*/events | wc -c) -gt ${before} && echo more`.concat(' || true'), /more/);
+    await until(
+      `test $(cat init/wire.*/events | wc -c) -gt ${before} && echo more`.concat(' || true'),
+      /more/,
+    );
     expect(JSON.parse(sh('cat init/wire.*/events.json'))).toHaveProperty('traceEvents');
     sh('echo 0 > $(echo init/wire.*)/enable');
     const after = await until('cat init/wire.*/active', /^0$/m);
