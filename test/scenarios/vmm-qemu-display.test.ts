@@ -7,16 +7,19 @@ import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { fontOfBios, textOn } from '../../packages/vmm/test/screen-text.ts';
-import { multibootKernel, Program } from '../../packages/vmm/test/tiny-guest.ts';
+import { bootSector, multibootKernel, Program } from '../../packages/vmm/test/tiny-guest.ts';
 import { GINIT, GinitRun, systemConfig, Workplace } from '../harness/ginit.ts';
 import { skipIfLong } from '../harness/long.ts';
 import { type ReadPicture, readPng } from '../harness/png.ts';
 import { mustRun, runProgram } from '../harness/programs.ts';
 import { FETCH_MS, lacksQemu, QEMU } from '../harness/qemu-system.ts';
+import { fileDisk } from '../harness/v86-system.ts';
 import { BOOT_MS, SerialPerson } from '../harness/serial-person.ts';
 
 const TEXT_AT = 0xb8000;
 const GRUB_KEEPS_MS = 2500;
+const FLOPPY_BYTES = 1440 * 1024;
+const BLOCK_ROUTE = '<service name="Block"> <child name="floppy"/> </service>';
 const YELLOW_ON_BLUE = 0x1e;
 const GRAPHICS_AT = 0xa0000;
 /** As QEMU makes them of the six bits of a VGA. */
@@ -127,6 +130,40 @@ describe.skipIf(lacksQemu !== undefined)(
           await operator.until((picture) => [picture.at(0, 0), picture.at(639, 399)], [0xff0000, 0x00ff00]);
           await operator.vm('key', 'up', 'x');
           await person.until(/end/);
+          system.child.kill('SIGTERM');
+          expect((await system.finished).code).toBe(0);
+          expect(await system.leftOver()).toEqual([]);
+        } finally {
+          delete process.env['GINIT_RUNTIME_DIR'];
+        }
+      },
+      BOOT_MS,
+    );
+
+    test(
+      'has what its guest writes to its floppy disk on the disk behind that',
+      async () => {
+        using place = new Workplace();
+        process.env['GINIT_RUNTIME_DIR'] = place.path('s');
+        try {
+          const disk = new Uint8Array(FLOPPY_BYTES);
+          disk.set(bootSector());
+          place.write('floppy.img', disk);
+          const system = await started(
+            place,
+            systemWith(
+              [],
+              '<floppy label="floppy" writeable="yes"/> <serial/>',
+              fileDisk('floppy'),
+              BLOCK_ROUTE,
+            ),
+          );
+          const person = new SerialPerson(place.path('serial.sock'));
+          await person.until(/^[WF]/);
+          expect(person.seen).toBe('W');
+          expect(readFileSync(place.path('floppy.img')).subarray(512, 1024)).toEqual(
+            Buffer.from(bootSector()),
+          );
           system.child.kill('SIGTERM');
           expect((await system.finished).code).toBe(0);
           expect(await system.leftOver()).toEqual([]);

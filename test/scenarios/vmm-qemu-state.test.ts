@@ -153,7 +153,7 @@ describe.skipIf(lacksQemu !== undefined)(
           const list = async (): Promise<string> => (await place.run('vm', 'list')).stdout;
           await expect
             .poll(list, { timeout: BOOT_MS, interval: 500 })
-            .toMatch(new RegExp(`^init -> vmm  paused  QEMU .*; the disk "root" fails: ${code}$`, 'm'));
+            .toMatch(new RegExp(`^init -> vmm  paused  .*  QEMU .*; the disk "root" fails: ${code}$`, 'm'));
           // Each request that failed is tried again when the machine goes on; some may fail anew.
           for (let times = 0; times < 4 && (await list()).includes('paused'); times++) {
             expect(await place.run('vm', 'resume', 'vmm')).toMatchObject({ code: 0, stderr: '' });

@@ -93,7 +93,9 @@ describe.skipIf(lacksQemu !== undefined)(`a machine on QEMU (${lacksQemu ?? 'ins
       const person = new SerialPerson(place.path('serial.sock'));
       await person.run('true');
       expect(await place.run('vm', 'pause', 'vmm')).toMatchObject({ code: 0, stderr: '' });
-      expect((await place.run('vm', 'list')).stdout).toMatch(/^init -> vmm  paused  QEMU .*; by ginit vm$/m);
+      expect((await place.run('vm', 'list')).stdout).toMatch(
+        /^init -> vmm  paused  \d+\.\d\ds  -  +-  +\d.*  QEMU .*; by ginit vm$/m,
+      );
       expect(await place.run('vm', 'resume', 'vmm')).toMatchObject({ code: 0, stderr: '' });
       await person.run('true');
       expect(await place.run('vm', 'reset', 'vmm')).toMatchObject({ code: 0, stderr: '' });

@@ -14,7 +14,8 @@ import { BOOT_MS, SerialPerson } from '../harness/serial-person.ts';
 const FETCH_MS = 240_000;
 const lacks = missingOf('apt-get', 'dpkg-deb', 'mke2fs', 'e2fsck', 'debugfs');
 
-const CONFIG = systemConfig(`
+const configOf = (isolation: string): string =>
+  systemConfig(`
   <start name="roms" ram="32M"> <binary name="host_rom"/> <provides> <service name="ROM"/> </provides>
     <host> <file path="debian-i686/linux"/> <file path="debian-i686/initrd"/> </host>
     <config> <rom name="linux" file="debian-i686/linux"/> <rom name="initrd" file="debian-i686/initrd"/> </config>
@@ -32,7 +33,7 @@ const CONFIG = systemConfig(`
     <config fs="auto"> <policy label_prefix="vmm" root="/" writeable="yes"/> </config>
     <route> <service name="Block"> <child name="disk"/> </service> <any-service> <parent/> </any-service> </route>
   </start>
-  <start name="vmm" ram="128M"> <exit propagate="yes"/>
+  <start name="vmm" ram="128M" isolation="${isolation}"> <exit propagate="yes"/>
     <config>
       <kernel rom="linux"/> <initrd rom="initrd"/>
       <cmdline>console=tty0 console=ttyS0 quiet noisapnp cryptomgr.notests</cmdline>
@@ -48,9 +49,10 @@ const CONFIG = systemConfig(`
     </route>
   </start>`).replace('<service name="Timer"/>', '$& <service name="Machine"/>');
 
-test.skipIf(lacks !== undefined)(
-  `an unmodified Debian uses a shared folder, a screen and a keyboard (${lacks ?? 'with e2fsprogs'})`,
-  async (context) => {
+test.skipIf(lacks !== undefined).for(['thread', 'process'])(
+  `an unmodified Debian in a %s uses a shared folder, a screen and a keyboard (${lacks ?? 'with e2fsprogs'})`,
+  { timeout: FETCH_MS + BOOT_MS },
+  async (isolation, context) => {
     skipIfLong(context);
     using place = new Workplace();
     const fetched = await runProgram(
@@ -61,7 +63,7 @@ test.skipIf(lacks !== undefined)(
     if (fetched.status !== 0) context.skip(`the guest is not to be had: ${fetched.text}`);
     const disk = place.path('disk.img');
     await mustRun('mke2fs', ['-q', '-t', 'ext2', disk, '32M']);
-    place.write('config.xml', CONFIG);
+    place.write('config.xml', configOf(isolation));
     process.env['GINIT_RUNTIME_DIR'] = place.path('s');
     try {
       const system = new GinitRun(['config.xml'], place.directory, GINIT, '', BOOT_MS);
@@ -118,5 +120,4 @@ test.skipIf(lacks !== undefined)(
       delete process.env['GINIT_RUNTIME_DIR'];
     }
   },
-  FETCH_MS + BOOT_MS,
 );

@@ -13,7 +13,7 @@ const FETCH_MS = 240_000;
 /** The guest sleeps for so long between its two lives. */
 const ASLEEP_MS = 60_000;
 /** The most that its clock is wrong by. */
-const LATE_MS = 3000;
+const LATE_MS = 2000;
 
 /** A disk of a file. */
 function diskOf(name: string): string {

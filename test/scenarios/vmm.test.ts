@@ -55,7 +55,9 @@ test('a machine runs in a thread, in a process and, where there are jails, in a 
   }
   await system.until('[init -> kept] v86');
   expect(await place.run('vm', 'pause', 'kept')).toMatchObject({ code: 0, stderr: '' });
-  expect((await place.run('vm', 'list')).stdout).toMatch(/^init -> kept  paused  v86 .*; by ginit vm$/m);
+  expect((await place.run('vm', 'list')).stdout).toMatch(
+    /^init -> kept  paused  \d.*  v86 .*; by ginit vm$/m,
+  );
   system.child.kill('SIGTERM');
   expect((await system.finished).code).toBe(0);
 });

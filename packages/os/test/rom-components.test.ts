@@ -239,7 +239,7 @@ describe('fs_rom', () => {
       ]);
       const warnings: string[] = [];
       const warning = async (text: string): Promise<void> => void warnings.push(text);
-      const file = new FollowedFile({ pd: env.pd, warning }, reader, path);
+      const file = new FollowedFile({ pd: env.pd, ram: env.ram, warning }, reader, path);
       await file.look();
       const rom = file.rom.open();
       const content = async (): Promise<string | undefined> => {

@@ -292,6 +292,34 @@ describe.skipIf(missingTools)(`ext2 writes what e2fsck and debugfs accept ${miss
     expect(workshop.check(await fs.end())).toBe('');
   });
 
+  test('the checksum of a shared block of attributes is kept, and is looked at', async () => {
+    const names = ['one', 'two', 'three'];
+    const tree = Object.fromEntries(names.map((name) => [name, name]));
+    const made = workshop.make('6M', ['-t', 'ext4', '-b', '1024', '-N', '64', '-I', '128'], tree);
+    const single = workshop.edit(made, [`ea_set one user.key ${'v'.repeat(300)}`]);
+    const block = Number(/File ACL: (\d+)/.exec(text(workshop.debug(single, 'stat one')))?.[1]);
+    const others = names
+      .slice(1)
+      .flatMap((name) => [`sif ${name} file_acl ${block}`, `sif ${name} blocks 4`]);
+    // e2fsck counts the users of the block, and completes its checksum.
+    const shared = workshop.mend(workshop.edit(single, others), ['-f', '-y']);
+    const fs = await Mounted.start(shared.slice());
+    for (const name of names.slice(0, 2)) await fs.unlink(`/${name}`);
+    await fs.mount.sync();
+    expect(workshop.checkReplayed(fs.hypercalls.bytes.slice())).toBe('');
+    await fs.unlink('/three');
+    expect(workshop.check(await fs.end())).toBe('');
+    shared[block * 1024 + 40] = (shared[block * 1024 + 40] ?? 0) ^ 1;
+    const damaged = await Mounted.start(shared);
+    await expect(damaged.unlink('/one')).rejects.toMatchObject({
+      code: 'Corrupt',
+      message: expect.stringMatching(
+        `inode \\d+: its extended attributes in block ${block} have a wrong checksum`,
+      ),
+    });
+    await damaged.end();
+  });
+
   test('a file that is deleted before it was written back is never written', async () => {
     const fs = await Mounted.start(make());
     await fs.mount.sync();

@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { missingOf, programPath } from '../../../test/harness/programs.ts';
 import { leftOut, skipIfLong } from '../../../test/harness/long.ts';
-import { mount } from '../src/index.ts';
+import { check as checkImage, mount } from '../src/index.ts';
 import type { FormatDevice } from '../src/mkfs/format-device.ts';
 import { type MadeType, makeFileSystem, type MakeOptions } from '../src/mkfs/make-file-system.ts';
 
@@ -107,7 +107,7 @@ function bootFields(file: string): unknown {
 }
 
 const COMPARED =
-  /^(Filesystem features|Inode count|Block count|Reserved block count|Reserved GDT blocks|Free blocks|Free inodes|First block|Block size|Blocks per group|Inodes per group|Inode blocks per group|First inode|Inode size|Default directory hash|Maximum mount count|Errors behavior|Default mount options):\s*(.*)$/;
+  /^(Filesystem features|Group descriptor size|Flex block group size|Overhead clusters|Total journal size|Total journal blocks|Journal features|Journal inode|Journal backup|Journal sequence|Journal start|Checksum type|Required extra isize|Filesystem flags|Inode count|Block count|Reserved block count|Reserved GDT blocks|Free blocks|Free inodes|First block|Block size|Blocks per group|Inodes per group|Inode blocks per group|First inode|Inode size|Default directory hash|Maximum mount count|Errors behavior|Default mount options):\s*(.*)$/;
 
 function extFields(file: string): Record<string, string> {
   const { code, output } = run('dumpe2fs', '-h', file);
@@ -117,6 +117,12 @@ function extFields(file: string): Record<string, string> {
     return name === '' ? [] : [[name, value]];
   });
   return Object.fromEntries(found);
+}
+
+/** What our own checker finds. */
+async function ourFindingsIn(file: string): Promise<readonly string[]> {
+  const { findings } = await checkImage(file, { partition: 0 });
+  return findings.map(({ text }) => text);
 }
 
 /** Puts something into the file system by our own driver, which must find it sound. */
@@ -159,6 +165,29 @@ const EXTS: readonly (readonly [number, MakeOptions])[] = [
   [64 * MIB, { blockBytes: 65_536 }],
   [64 * MIB, { blockBytes: 1024, inodeBytes: 128 }],
   [64 * MIB, { bytesPerInode: 65_536 }],
+];
+
+const JOURNALLED: readonly (readonly [number, 'ext3' | 'ext4', MakeOptions])[] = [
+  [64 * MIB, 'ext4', {}],
+  [1 * MIB, 'ext4', {}],
+  [2 * MIB, 'ext4', {}],
+  [8 * MIB, 'ext3', {}],
+  [130 * MIB, 'ext4', {}],
+  [3 * MIB + 700 * KIB, 'ext4', {}],
+  [64 * MIB, 'ext3', {}],
+  [64 * MIB, 'ext3', { blockBytes: 4096 }],
+  [300 * MIB, 'ext4', { blockBytes: 4096 }],
+  [511 * MIB, 'ext4', {}],
+  [511 * MIB, 'ext3', {}],
+  [512 * MIB, 'ext3', { inodeBytes: 128 }],
+  [3 * GIB, 'ext4', {}],
+  [9 * MIB, 'ext4', { blockBytes: 2048, inodeBytes: 512 }],
+  [64 * MIB, 'ext4', { bytesPerInode: 65_536 }],
+  [200 * MIB, 'ext4', { blockBytes: 65_536 }],
+  [20 * GIB, 'ext4', {}],
+  [20 * GIB, 'ext3', {}],
+  [8 * GIB, 'ext4', { blockBytes: 1024 }],
+  [70 * GIB, 'ext4', {}],
 ];
 
 /** Each fourth in a usual run, all in a long one. */
@@ -216,30 +245,70 @@ describe.skipIf(missing !== undefined)(`mkfs${missing === undefined ? '' : ` (${
     },
   );
 
-  test.skipIf(process.getuid?.() !== 0 || !existsSync('/dev/loop-control'))(
-    'the kernel mounts and fills an ext2 of ours (needs root and loop devices)',
-    async (context) => {
-      skipIfLong(context);
-      const file = emptyFile('kernel.img', 32 * MIB);
-      const point = join(folder, 'mounted');
-      mkdirSync(point);
-      await make(file, 32 * MIB, 'ext2', { blockBytes: 1024 });
-      const mounted = run('mount', '-o', 'loop', file, point);
-      expect(mounted.code, mounted.output).toBe(0);
-      try {
-        for (let index = 0; index < 3000; index += 1) writeFileSync(join(point, `file ${index}`), `${index}`);
-      } finally {
-        run('umount', point);
-      }
-      expect(run('e2fsck', '-fn', file).code).toBe(0);
+  test.each(JOURNALLED.filter(isTried))(
+    'in %i bytes an %s is as mke2fs makes it, and e2fsck finds it sound (%j)',
+    async (sizeBytes, type, options) => {
+      const ours = emptyFile('ours.img', sizeBytes, 0xff);
+      await make(ours, sizeBytes, type, { ...options, label: 'label' });
+      const theirs = emptyFile('theirs.img', sizeBytes);
+      const { blockBytes, inodeBytes, bytesPerInode } = options;
+      const args = [
+        ...(blockBytes === undefined ? [] : ['-b', String(blockBytes)]),
+        ...(inodeBytes === undefined ? [] : ['-I', String(inodeBytes)]),
+        ...(bytesPerInode === undefined ? [] : ['-i', String(bytesPerInode)]),
+      ];
+      const made = run('mke2fs', '-q', '-F', '-t', type, '-L', 'label', ...args, theirs);
+      expect(made.code, made.output).toBe(0);
+      expect(extFields(ours)).toEqual(extFields(theirs));
+      const check = run('e2fsck', '-fn', ours);
+      expect(check.code, check.output).toBe(0);
+      const whole = run('dumpe2fs', ours);
+      expect(whole.output).not.toMatch(/expected|invalid/i);
+      expect(await ourFindingsIn(ours)).toEqual([]);
+      if (sizeBytes > 64 * MIB) return;
+      await use(ours);
+      const after = run('e2fsck', '-fn', ours);
+      expect(after.code, after.output).toBe(0);
+      expect(run('debugfs', '-R', 'ls -p /', ours).output).toContain('Some Directory');
     },
   );
+
+  const loops = process.getuid?.() === 0 && existsSync('/dev/loop-control');
+  for (const [type, blockBytes] of (['ext2', 'ext3', 'ext4'] as const).flatMap((kind) =>
+    [1024, 4096].map((size) => [kind, size] as const),
+  ))
+    test.skipIf(!loops)(
+      `the kernel mounts and fills an ${type} of ours in blocks of ${blockBytes} (needs root and loop devices)`,
+      async (context) => {
+        skipIfLong(context);
+        const file = emptyFile('kernel.img', 64 * MIB);
+        const point = join(folder, `mounted-${type}-${blockBytes}`);
+        mkdirSync(point);
+        await make(file, 64 * MIB, type, { blockBytes });
+        const mounted = run('mount', '-t', type, '-o', 'loop', file, point);
+        expect(mounted.code, mounted.output).toBe(0);
+        try {
+          for (let index = 0; index < 3000; index += 1)
+            writeFileSync(join(point, `file ${index}`), `${index}`);
+        } finally {
+          run('umount', point);
+        }
+        const filled = run('e2fsck', '-fn', file);
+        expect(filled.code, filled.output).toBe(0);
+        const fs = await mount(file, { partition: 0, readOnly: true });
+        expect((await fs.readdir('/')).length).toBe(3001);
+        expect(await fs.readFile('/file 2999', 'utf8')).toBe('2999');
+        await fs.unmount();
+      },
+    );
 
   test('what cannot be is refused before anything is written', async () => {
     const file = emptyFile('refused.img', 20 * MIB, 0xaa);
     const before = readFileSync(file);
     const refused: readonly (readonly [MadeType, MakeOptions])[] = [
       ['ext2', { blockBytes: 3000 }],
+      ['ext4', { blockBytes: 512 }],
+      ['ext4', { label: 'more than sixteen bytes' }],
       ['ext2', { blockBytes: 131_072 }],
       ['ext2', { sectorBytes: 512 }],
       ['ext2', { label: 'more than sixteen bytes' }],
@@ -258,7 +327,30 @@ describe.skipIf(missing !== undefined)(`mkfs${missing === undefined ? '' : ` (${
     expect(Buffer.compare(before, readFileSync(file))).toBe(0);
     const tiny = emptyFile('tiny.img', 20 * KIB);
     await expect(make(tiny, 20 * KIB, 'ext2')).rejects.toMatchObject({ code: 'InvalidArgument' });
+    await expect(make(tiny, 20 * KIB, 'ext4')).rejects.toMatchObject({ code: 'InvalidArgument' });
+    const small = emptyFile('small.img', MIB);
+    await expect(make(small, MIB, 'ext3')).rejects.toThrow('1024 blocks are too few for ext3');
     await expect(make(tiny, 20 * KIB, 'fat16')).rejects.toMatchObject({ code: 'InvalidArgument' });
+  });
+
+  test('an ext4 of more than 2^32 blocks, which has no inode of reserved descriptors', async (context) => {
+    skipIfLong(context);
+    context.skip(!existsSync('/dev/shm'), 'no file system here takes a file of 17 TiB');
+    const sizeBytes = 17 * 1024 * GIB;
+    const file = join('/dev/shm', `ginit-mkfs-${process.pid}.img`);
+    writeFileSync(file, '');
+    try {
+      truncateSync(file, sizeBytes);
+      await make(file, sizeBytes, 'ext4');
+      const { code, output } = run('e2fsck', '-fn', file);
+      expect(code, output).toBe(0);
+      expect(extFields(file)['Block count']).toBe(String(sizeBytes / 4096));
+      expect(extFields(file)['Filesystem features']).not.toContain('resize_inode');
+      await use(file);
+      expect(run('e2fsck', '-fn', file).code).toBe(0);
+    } finally {
+      rmSync(file);
+    }
   });
 
   test('file systems of 2 TiB in sparse files', async (context) => {
@@ -266,6 +358,7 @@ describe.skipIf(missing !== undefined)(`mkfs${missing === undefined ? '' : ` (${
     for (const [type, tool, ...args] of [
       ['fat32', 'fsck.fat', '-n'],
       ['ext2', 'e2fsck', '-fn'],
+      ['ext4', 'e2fsck', '-fn'],
     ] as const) {
       const sizeBytes = 2048 * GIB - SECTOR_BYTES;
       const file = emptyFile('huge.img', sizeBytes);

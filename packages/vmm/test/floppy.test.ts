@@ -4,6 +4,7 @@ import { rejected } from '@ginit/core/block';
 import { expect, test } from 'vitest';
 import { RamDisk } from '../../block/src/ram_block/ram-disk.ts';
 import { MachineSystem, someFiles } from './machine-system.ts';
+import { bootSector } from './tiny-guest.ts';
 
 const BIOS = '/usr/share/seabios/bios.bin';
 const lacks = existsSync(BIOS) ? undefined : 'skipped: it needs the Debian package seabios';
@@ -11,18 +12,6 @@ const CONFIG = '<bios rom="bios"/> <floppy label="disk" writeable="yes"/> <seria
 
 const SECTOR_BYTES = 512;
 const FLOPPY_BYTES = 1440 * 1024;
-
-/** Writes itself to the second sector by the BIOS, says W, or F if that fails, and halts. */
-function bootSector(): Uint8Array<ArrayBuffer> {
-  const sector = new Uint8Array(SECTOR_BYTES);
-  // xor ax,ax; mov es,ax; mov bx,7c00h; mov ax,0301h; mov cx,2; mov dx,0; int 13h
-  sector.set([0x31, 0xc0, 0x8e, 0xc0, 0xbb, 0x00, 0x7c, 0xb8, 0x01, 0x03, 0xb9, 0x02, 0x00]);
-  sector.set([0xba, 0x00, 0x00, 0xcd, 0x13], 13);
-  // jc failed; mov al,'W'; jmp say; failed: mov al,'F'; say: mov dx,3f8h; out dx,al; cli; hlt
-  sector.set([0x72, 0x04, 0xb0, 0x57, 0xeb, 0x02, 0xb0, 0x46, 0xba, 0xf8, 0x03, 0xee, 0xfa, 0xf4], 18);
-  sector.set([0x55, 0xaa], SECTOR_BYTES - 2);
-  return sector;
-}
 
 /** Surroundings with a floppy disk of so many bytes, which begins with the boot sector. */
 function surroundings(sizeBytes = FLOPPY_BYTES) {

@@ -73,6 +73,7 @@ describe('a kernel is refused', () => {
     ['that is empty', new Uint8Array(0), /no Linux kernel/],
     ['of an old boot protocol', bzImageOf(ELF, { version: 0x205 }), /boot protocol is 2\.05/],
     ['that is cut off', bzImageOf(ELF).subarray(0, 2060), /cut off/],
+    ['that is no Linux', bzImageOf(new Uint8Array(0)), /without a payload, as Memtest86\+ is/],
     ['packed by zstd', bzImageOf(Uint8Array.from([0x28, 0xb5, 0x2f, 0xfd])), /packed by zstd/],
     ['packed in an unknown way', bzImageOf(new Uint8Array(9)), /packed in an unknown way/],
     ['whose gzip is broken', bzImageOf(Uint8Array.from([0x1f, 0x8b, 9, 9])), /cannot be unpacked/],

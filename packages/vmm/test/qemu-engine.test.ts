@@ -277,6 +277,26 @@ describe('the drives of a QEMU', () => {
   });
 });
 
+test('what is written to a floppy disk is put together, and a failure reaches the guest', async () => {
+  const written: [number, number[]][] = [];
+  const floppy = new MediumDevice({
+    sizeBytes: 2048,
+    read: async (_, length) => new Uint8Array(length),
+    write: async (position, bytes) => {
+      if (position > 0) throw new RpcError('InputOutput', 'it fails');
+      written.push([bytes.byteLength, [bytes[0] ?? 0, bytes[511] ?? 0]]);
+    },
+  });
+  expect(floppy.writeable).toBe(true);
+  await floppy.write(0, 512, [Uint8Array.of(7), new Uint8Array(511).fill(9)]);
+  await floppy.writeZeroes(0, 1024);
+  expect(written).toEqual([
+    [512, [7, 9]],
+    [1024, [0, 0]],
+  ]);
+  await expect(floppy.write(512, 512, [new Uint8Array(512)])).rejects.toMatchObject({ code: 'InputOutput' });
+});
+
 describe('a disk of a QEMU', () => {
   const info = { blockSize: 512, blockCount: 8, writeable: true, alignLog2: 0 };
   const failing = (code: string): ConstructorParameters<typeof GuestDevice>[0] => {

@@ -1,5 +1,7 @@
 /** The engine v86 without a monitor around it. */
 import { expect, test } from 'vitest';
+import type { FramebufferMode } from '@ginit/core/framebuffer';
+import { chordsOfText, eventsOfChord } from '@ginit/core/input';
 import type { IdeDisk } from '../src/engine/engine.ts';
 import type { RegisterBlock } from '../src/devices/virtio/pci-transport.ts';
 import { PCI_DEVICES_MAX, startV86, V86_MEMORY } from '../src/engine/v86/v86-engine.ts';
@@ -18,12 +20,12 @@ const KEYBOARD_TRANSLATES = 0x40;
 const MEMORY_BYTES = V86_MEMORY.least;
 
 /** An engine, and the last byte that its guest has written when that has halted. */
-async function engineOf(program: Program, ideDisks: readonly IdeDisk[] = []) {
+async function engineOf(program: Program, ideDisks: readonly IdeDisk[] = [], screen?: FramebufferMode) {
   let last = 0;
   let halted: () => void = () => {};
   const isHalted = new Promise<void>((resolve) => (halted = resolve));
   const engine = await startV86(
-    { memoryBytes: MEMORY_BYTES, ideDisks, media: {}, firmware: undefined },
+    { memoryBytes: MEMORY_BYTES, ideDisks, media: {}, firmware: undefined, screen },
     { serialOutput: (byte) => (last = byte), turn: () => {}, halted, reset: () => {}, failed: () => {} },
   );
   const lastByte = async (): Promise<number> => {
@@ -42,6 +44,15 @@ test('without a BIOS, the keyboard has the codes that Linux expects of one behin
   const program = new Program().out(0x64, 1, 0x20).inByte(0x60).writeSerial();
   const { lastByte } = await engineOf(program);
   expect((await lastByte()) & KEYBOARD_TRANSLATES).toBe(KEYBOARD_TRANSLATES);
+});
+
+test('without a BIOS, the keyboard is switched on', async () => {
+  const program = new Program().readKeyboard().writeSerial();
+  const { engine, lastByte } = await engineOf(program, [], { width: 720, height: 480 });
+  const last = lastByte();
+  for (const chord of chordsOfText('p'))
+    for (const event of eventsOfChord(chord)) engine.display?.input(event);
+  expect(await last).toBe(0x19);
 });
 
 test('without a BIOS, the cables of the IDE controller are switched on', async () => {

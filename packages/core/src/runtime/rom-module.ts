@@ -20,9 +20,12 @@ export class RomModule {
     if (content) this.#content = Dataspace.ofContent(content);
   }
 
-  /** A new version; `undefined` makes the module absent. */
-  replace(content: Uint8Array | undefined): void {
-    this.#content = content ? Dataspace.ofContent(content) : undefined;
+  /**
+   * A new version; `undefined` makes the module absent. A dataspace is sealed, and is there as long
+   * as somebody may have this version.
+   */
+  replace(content: Uint8Array | Dataspace | undefined): void {
+    this.#content = content instanceof Uint8Array ? Dataspace.ofContent(content) : content;
     this.#version++;
     for (const session of this.#sessions) session.changed();
   }

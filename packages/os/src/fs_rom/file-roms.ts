@@ -11,11 +11,11 @@ interface Served {
 
 /** The modules that are read. */
 export class FileRoms {
-  readonly #env: Pick<Env, 'pd' | 'warning'>;
+  readonly #env: Pick<Env, 'pd' | 'ram' | 'warning'>;
   #client: FileSystemClient;
   readonly #served = new Map<string, Served>();
 
-  constructor(env: Pick<Env, 'pd' | 'warning'>, client: FileSystemClient) {
+  constructor(env: Pick<Env, 'pd' | 'ram' | 'warning'>, client: FileSystemClient) {
     this.#env = env;
     this.#client = client;
   }

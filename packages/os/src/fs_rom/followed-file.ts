@@ -12,7 +12,7 @@ import { ChargedRom, ROM_BYTES_MAX } from '../lib/charged-rom.ts';
 const ABSENT = ['Lookup_failed', 'Not_a_directory', 'Too_many_symlinks', 'Invalid_name'];
 
 /** The part of `env` that following a file uses. */
-export type FollowingEnv = Pick<Env, 'pd' | 'warning'>;
+export type FollowingEnv = Pick<Env, 'pd' | 'ram' | 'warning'>;
 
 /** A file that is followed until it is closed. */
 export class FollowedFile {
@@ -30,7 +30,7 @@ export class FollowedFile {
     this.#env = env;
     this.#client = client;
     this.#path = path;
-    this.#rom = new ChargedRom(env.pd);
+    this.#rom = new ChargedRom(env);
   }
 
   /** The module. */

@@ -8,7 +8,7 @@ import type { HostSource } from './host-source.ts';
 
 /** A file that is followed until it is closed. */
 export class FollowedSource {
-  readonly #env: Pick<Env, 'pd' | 'timer' | 'warning'>;
+  readonly #env: Pick<Env, 'pd' | 'ram' | 'timer' | 'warning'>;
   readonly #name: string;
   readonly #source: HostSource;
   readonly #intervalMs: number;
@@ -21,7 +21,7 @@ export class FollowedSource {
   #cancel = (): void => {};
 
   constructor(
-    env: Pick<Env, 'pd' | 'timer' | 'warning'>,
+    env: Pick<Env, 'pd' | 'ram' | 'timer' | 'warning'>,
     name: string,
     source: HostSource,
     intervalMs: number,
@@ -30,7 +30,7 @@ export class FollowedSource {
     this.#name = name;
     this.#source = source;
     this.#intervalMs = intervalMs;
-    this.#rom = new ChargedRom(env.pd);
+    this.#rom = new ChargedRom(env);
   }
 
   /** The module. */

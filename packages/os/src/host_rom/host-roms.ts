@@ -5,7 +5,7 @@ import { FollowedSource } from './followed-source.ts';
 import { fileInDirectory, grantedFile, type HostSource } from './host-source.ts';
 import { HOST_ROM_CONFIG } from './schema.ts';
 
-type HostRomEnv = Pick<Env, 'config' | 'host' | 'pd' | 'timer' | 'warning'>;
+type HostRomEnv = Pick<Env, 'config' | 'host' | 'pd' | 'ram' | 'timer' | 'warning'>;
 
 interface Served {
   readonly followed: FollowedSource;

@@ -8,7 +8,10 @@ import { makeOutput } from './output.ts';
 import { ROM_FILTER_CONFIG } from './schema.ts';
 
 /** The part of `env` that filtering uses. */
-export type FilterEnv = Pick<Env, 'config' | 'connect' | 'close' | 'signal' | 'pd' | 'warning' | 'error'>;
+export type FilterEnv = Pick<
+  Env,
+  'config' | 'connect' | 'close' | 'signal' | 'pd' | 'ram' | 'warning' | 'error'
+>;
 
 /** A ROM module that an input reads. */
 interface Source {
@@ -27,7 +30,7 @@ export class FilteredRom {
 
   constructor(env: FilterEnv) {
     this.#env = env;
-    this.#rom = new ChargedRom(env.pd);
+    this.#rom = new ChargedRom(env);
   }
 
   /** A session for one more client. */

@@ -1,11 +1,12 @@
 /**
- * The sizes of a new ext2. The format's own rules are those of "The Second Extended File System"
- * (nongnu.org/ext2-doc) and of the kernel's documentation; which of the possible sizes are chosen
- * follows what mke2fs 1.47 is seen to choose.
+ * The sizes of a new ext2, ext3 or ext4. The format's own rules are those of "The Second Extended
+ * File System" (nongnu.org/ext2-doc) and of the kernel's documentation; which of the possible sizes
+ * are chosen follows what mke2fs 1.47 is seen to choose.
  */
 import { FsError } from '../errors.ts';
+import type { ExtKind } from './ext-kinds.ts';
 
-/** The wishes for an ext2. */
+/** The wishes for one. */
 export interface ExtWishes {
   readonly blockBytes?: number | undefined;
   /** Bytes of the device for each inode. */
@@ -15,6 +16,7 @@ export interface ExtWishes {
 
 /** The sizes, in blocks where nothing else is said. */
 export interface ExtGeometry {
+  readonly kind: ExtKind;
   readonly blockBytes: number;
   readonly blocks: number;
   readonly firstDataBlock: number;
@@ -28,12 +30,13 @@ export interface ExtGeometry {
   readonly reservedDescriptorBlocks: number;
 }
 
-export const DESCRIPTOR_BYTES = 32;
 const MEBIBYTE = 1024 * 1024;
 const BLOCK_BYTES_MIN = 1024;
 const BLOCK_BYTES_MAX = 64 * 1024;
 const PER_GROUP_MAX = 65_528;
 const BLOCKS_MAX = 2 ** 32 - 1;
+/** What one with more groups had to put elsewhere (meta_bg): 64 TiB in blocks of 4 KiB. */
+const GROUPS_MAX = 524_288;
 /** A file system may grow to this many times its size. */
 const GROWTH = 1024;
 /** A last group with fewer blocks than this for data is left out. */
@@ -50,48 +53,54 @@ const USAGES: readonly (readonly [number, number, number])[] = [
 ];
 
 /** The sizes for a device. Throws `InvalidArgument` if there can be no such file system. */
-export function extGeometry(sizeBytes: number, wishes: ExtWishes): ExtGeometry {
+export function extGeometry(sizeBytes: number, type: ExtKind, wishes: ExtWishes): ExtGeometry {
   const [, usual = 4096, ratio = 16_384] = USAGES.find(([below]) => sizeBytes < below * MEBIBYTE) ?? [];
   const { blockBytes = usual, inodeBytes = INODE_BYTES } = wishes;
   const { bytesPerInode = Math.max(ratio, blockBytes) } = wishes;
-  requirePower('blocks', blockBytes, BLOCK_BYTES_MIN, BLOCK_BYTES_MAX);
-  requirePower('inodes', inodeBytes, 128, blockBytes);
+  requirePower(type, 'blocks', blockBytes, BLOCK_BYTES_MIN, BLOCK_BYTES_MAX);
+  requirePower(type, 'inodes', inodeBytes, 128, blockBytes);
   if (!(bytesPerInode >= 1024 && bytesPerInode <= 64 * MEBIBYTE))
     throw new FsError('InvalidArgument', `one inode for ${bytesPerInode} bytes: 1024 to 64M are possible`);
   const all = Math.floor(sizeBytes / blockBytes);
-  if (all > BLOCKS_MAX)
-    throw new FsError('InvalidArgument', `${all} blocks are more than ext2 can have (2^32)`);
-  const kind = { blockBytes, inodeBytes, bytesPerInode };
+  if (all > BLOCKS_MAX && !type.modern)
+    throw new FsError('InvalidArgument', `${all} blocks are more than ${type.name} can have (2^32)`);
+  const kind = { type, blockBytes, inodeBytes, bytesPerInode };
   const found = sized(all, kind);
+  if (found.groups > GROUPS_MAX)
+    throw new FsError(
+      'InvalidArgument',
+      `${found.groups} groups of blocks: at most ${GROUPS_MAX} can be made`,
+    );
   const { groups, blocksPerGroup, firstDataBlock } = found;
   const last = found.blocks - firstDataBlock - (groups - 1) * blocksPerGroup;
   const overhead = groupOverhead(found, groups - 1);
   if (last >= overhead + LAST_GROUP_MIN) return found;
   if (groups > 1) return sized(all - last, kind);
   if (last >= overhead + SMALLEST_DATA) return found;
-  throw new FsError('InvalidArgument', `${sizeBytes} bytes are too few for ext2`);
+  throw new FsError('InvalidArgument', `${sizeBytes} bytes are too few for ${type.name}`);
 }
 
 /** The directories, and the block that leads to the reserved descriptors. */
 const SMALLEST_DATA = 14;
 
-function requirePower(what: string, value: number, least: number, most: number): void {
+function requirePower({ name }: ExtKind, what: string, value: number, least: number, most: number): void {
   if (value >= least && value <= most && Number.isInteger(Math.log2(value))) return;
-  throw new FsError('InvalidArgument', `ext2 has no ${what} of ${value} bytes`);
+  throw new FsError('InvalidArgument', `${name} has no ${what} of ${value} bytes`);
 }
 
 function sized(
   blocks: number,
   {
+    type,
     blockBytes,
     inodeBytes,
     bytesPerInode,
-  }: { blockBytes: number; inodeBytes: number; bytesPerInode: number },
+  }: { type: ExtKind; blockBytes: number; inodeBytes: number; bytesPerInode: number },
 ): ExtGeometry {
   const firstDataBlock = blockBytes === 1024 ? 1 : 0;
   const blocksPerGroup = Math.min(8 * blockBytes, PER_GROUP_MAX);
   const groups = Math.max(1, Math.ceil((blocks - firstDataBlock) / blocksPerGroup));
-  const descriptorsPerBlock = blockBytes / DESCRIPTOR_BYTES;
+  const descriptorsPerBlock = blockBytes / type.descriptorBytes;
   const descriptorBlocks = Math.ceil(groups / descriptorsPerBlock);
   const wanted = Math.ceil((blocks * blockBytes) / bytesPerInode / groups);
   const inodesPerBlock = blockBytes / inodeBytes;
@@ -103,6 +112,7 @@ function sized(
   const grownGroups = Math.ceil((Math.min(blocks * GROWTH, BLOCKS_MAX) - firstDataBlock) / blocksPerGroup);
   const grown = Math.ceil(grownGroups / descriptorsPerBlock) - descriptorBlocks;
   return {
+    kind: type,
     blockBytes,
     blocks,
     firstDataBlock,
@@ -112,7 +122,8 @@ function sized(
     inodeBytes,
     inodeTableBlocks: Math.ceil(inodesPerGroup / inodesPerBlock),
     descriptorBlocks,
-    reservedDescriptorBlocks: Math.max(0, Math.min(grown, blockBytes / 4)),
+    // Pointers to reserved blocks have 32 bits.
+    reservedDescriptorBlocks: blocks > BLOCKS_MAX ? 0 : Math.max(0, Math.min(grown, blockBytes / 4)),
   };
 }
 

@@ -1,70 +1,76 @@
 /**
- * Makes an ext2 of revision 1 with the features that mke2fs gives one: ext_attr, resize_inode,
- * dir_index, filetype, sparse_super, large_file. Each group has, where it has copies, the
- * superblock, the descriptors and blocks reserved for more of them; then the bitmaps, the table of
- * inodes, and the data. The structures are those that `ext/` describes; nothing of that is used
- * here, so that one does not repeat a mistake of the other.
+ * Makes an ext2, ext3 or ext4 of revision 1 with the features that mke2fs gives one. Each group
+ * has, where it has copies, the superblock, the descriptors and blocks reserved for more of them.
+ * The bitmaps and the table of inodes of a group lie behind those, or, in an ext4, those of sixteen
+ * groups together. The structures are those that `ext/` describes; nothing of that is used here, so
+ * that one does not repeat a mistake of the other.
  */
 import { bytesOfText } from '@ginit/core/file_system';
 import { FsError } from '../errors.ts';
-import {
-  copiesBlocks,
-  DESCRIPTOR_BYTES,
-  type ExtGeometry,
-  extGeometry,
-  type ExtWishes,
-  groupOverhead,
-  hasCopies,
-} from './ext-geometry.ts';
+import { ExtChecksums } from './ext-checksums.ts';
+import { directoryBlocks, type FirstFilesParts, firstFiles, LOST_INODE } from './ext-first-files.ts';
+import { copiesBlocks, type ExtGeometry, extGeometry, type ExtWishes, hasCopies } from './ext-geometry.ts';
+import { EXT_KINDS, type ExtKindName } from './ext-kinds.ts';
+import { type ExtPlan, planExt } from './ext-plan.ts';
+import { extSuperblock, journalSuperblock, type SuperblockFacts } from './ext-superblock.ts';
 import { type FormatDevice, type FormatWorld, FormatWriter } from './format-device.ts';
-import { directoryBlocks, FIRST_INODE, firstInodes, LOST_INODE, type Placed } from './ext-first-files.ts';
+import { ZeroedBlocks } from './zeroed-blocks.ts';
 
-/** The wishes for an ext2. */
+/** The wishes for one. */
 export interface ExtOptions extends ExtWishes {
   /** At most 16 bytes. */
   readonly label?: string | undefined;
 }
 
 const LABEL_BYTES = 16;
-const RESERVED_SHARE = 0.05;
 const SUPERBLOCK_BYTES = 1024;
-const MAGIC = 0xef53;
-const FEATURES = { compatible: 0x38, incompatible: 0x2, readOnlyCompatible: 0x3 } as const;
+const UUID_BYTES = 16;
 /** The root directory, `lost+found`. */
 const DIRECTORIES = 2;
+const GROUP_FLAG = { inodesUninitialised: 1, blocksUninitialised: 2, tableZeroed: 4 } as const;
 
 /** Makes the file system. Rejects with `FsError`. */
-export async function makeExt(device: FormatDevice, options: ExtOptions, world: FormatWorld): Promise<void> {
+export async function makeExt(
+  device: FormatDevice,
+  type: ExtKindName,
+  options: ExtOptions,
+  world: FormatWorld,
+): Promise<void> {
   const writer = new FormatWriter(device);
-  const label = labelBytes(options.label);
-  await new ExtMaker(writer, extGeometry(writer.sizeBytes, options), label, world).make();
+  const label = labelBytes(type, options.label);
+  const plan = planExt(extGeometry(writer.sizeBytes, EXT_KINDS[type], options));
+  await new ExtMaker(writer, plan, label, world).make();
 }
 
-function labelBytes(label = ''): Uint8Array {
+function labelBytes(type: ExtKindName, label = ''): Uint8Array {
   const bytes = bytesOfText(label);
   if (bytes && bytes.length <= LABEL_BYTES) return bytes;
-  throw new FsError('InvalidArgument', `"${label}" is no label of ext2: at most 16 bytes`);
+  throw new FsError('InvalidArgument', `"${label}" is no label of ${type}: at most 16 bytes`);
 }
 
 class ExtMaker {
   readonly #writer: FormatWriter;
+  readonly #plan: ExtPlan;
   readonly #geometry: ExtGeometry;
   readonly #label: Uint8Array;
   readonly #world: FormatWorld;
-  readonly #placed: Placed;
+  readonly #uuid: Uint8Array;
+  readonly #checksums: ExtChecksums | undefined;
   readonly #descriptors: Uint8Array;
+  readonly #zeroed: ZeroedBlocks;
   #freeBlocks = 0;
 
-  constructor(writer: FormatWriter, geometry: ExtGeometry, label: Uint8Array, world: FormatWorld) {
+  constructor(writer: FormatWriter, plan: ExtPlan, label: Uint8Array, world: FormatWorld) {
     this.#writer = writer;
-    this.#geometry = geometry;
+    this.#plan = plan;
+    this.#geometry = plan.geometry;
     this.#label = label;
     this.#world = world;
-    const { blockBytes, descriptorBlocks, firstDataBlock } = geometry;
+    this.#uuid = this.#randomUuid();
+    const { blockBytes, descriptorBlocks, kind } = plan.geometry;
+    this.#checksums = kind.modern ? new ExtChecksums(this.#uuid) : undefined;
     this.#descriptors = new Uint8Array(descriptorBlocks * blockBytes);
-    const root = firstDataBlock + groupOverhead(geometry, 0);
-    const lostBlocks = Math.min(12, Math.max(2, Math.ceil((16 * 1024) / blockBytes)));
-    this.#placed = { root, lost: root + 1, lostBlocks, resize: root + 1 + lostBlocks };
+    this.#zeroed = new ZeroedBlocks(writer, blockBytes);
   }
 
   async make(): Promise<void> {
@@ -73,23 +79,22 @@ class ExtMaker {
     await this.#writer.zero(0, Math.min(68 * 1024, this.#writer.sizeBytes));
     for (let group = 0; group < groups; group += 1) {
       await this.#makeGroup(group);
-      this.#world.progress?.((group / groups) * 0.9);
+      this.#world.progress?.((group / groups) * 0.8);
     }
-    await this.#makeFirstFiles();
-    const superblock = this.#superblock();
+    await this.#makeJournal();
+    await this.#zeroed.end();
+    this.#world.progress?.(0.9);
+    const facts = await this.#makeFirstFiles();
     for (let group = groups - 1; group > 0; group -= 1) {
       if (!hasCopies(group)) continue;
-      const start = this.#groupStart(group);
-      superblock.setUint16(90, group, true);
       const copy = new Uint8Array(blockBytes);
-      copy.set(new Uint8Array(superblock.buffer));
-      await this.#block(start, copy);
-      await this.#block(start + 1, this.#descriptors);
+      copy.set(extSuperblock(this.#plan, facts, group));
+      await this.#block(this.#groupStart(group), copy);
+      await this.#block(this.#groupStart(group) + 1, this.#descriptors);
     }
-    superblock.setUint16(90, 0, true);
     await this.#block(firstDataBlock + 1, this.#descriptors);
     const first = new Uint8Array(blockBytes);
-    first.set(new Uint8Array(superblock.buffer), firstDataBlock === 1 ? 0 : SUPERBLOCK_BYTES);
+    first.set(extSuperblock(this.#plan, facts, 0), firstDataBlock === 1 ? 0 : SUPERBLOCK_BYTES);
     await this.#writer.sync();
     await this.#block(firstDataBlock, first);
     await this.#writer.sync();
@@ -97,46 +102,109 @@ class ExtMaker {
   }
 
   async #makeGroup(group: number): Promise<void> {
-    const { blockBytes, inodesPerGroup, inodeTableBlocks, reservedDescriptorBlocks, descriptorBlocks } =
+    const { inodesPerGroup, inodeTableBlocks, reservedDescriptorBlocks, descriptorBlocks, kind } =
       this.#geometry;
+    const { blockBitmaps, inodeBitmaps, inodeTables } = this.#plan;
     const start = this.#groupStart(group);
-    const bitmaps = start + copiesBlocks(this.#geometry, group);
-    const length = this.#groupBlocks(group);
-    const first = group === 0;
-    const used = groupOverhead(this.#geometry, group) + (first ? 1 + this.#placed.lostBlocks + 1 : 0);
-    const maps = new Uint8Array(2 * blockBytes);
-    setBits(maps, 0, used);
-    setBits(maps, length, 8 * blockBytes);
-    setBits(maps, 8 * blockBytes, 8 * blockBytes + (first ? LOST_INODE : 0));
-    setBits(maps, 8 * blockBytes + inodesPerGroup, 16 * blockBytes);
-    await this.#block(bitmaps, maps);
-    await this.#writer.zero((bitmaps + 2) * blockBytes, inodeTableBlocks * blockBytes);
-    if (hasCopies(group) && reservedDescriptorBlocks > 0) {
-      const reserved = start + 1 + descriptorBlocks;
-      await this.#writer.zero(reserved * blockBytes, reservedDescriptorBlocks * blockBytes);
+    const end = start + this.#groupBlocks(group);
+    const inodesUsed = group === 0 ? LOST_INODE : 0;
+    const table = inodeTables[group] ?? 0;
+    await this.#zeroed.add(table, inodeTableBlocks);
+    if (hasCopies(group) && reservedDescriptorBlocks > 0)
+      await this.#zeroed.add(start + 1 + descriptorBlocks, reservedDescriptorBlocks);
+    let used = 0;
+    for (const { count } of this.#plan.space.usedIn(start, end)) used += count;
+    const view = this.#descriptor(group);
+    this.#number(view, 0, 32, blockBitmaps[group] ?? 0);
+    this.#number(view, 4, 36, inodeBitmaps[group] ?? 0);
+    this.#number(view, 8, 40, table);
+    view.setUint16(12, end - start - used, true);
+    view.setUint16(14, inodesPerGroup - inodesUsed, true);
+    view.setUint16(16, group === 0 ? DIRECTORIES : 0, true);
+    if (kind.modern) {
+      view.setUint16(18, this.#flags(group, used), true);
+      view.setUint16(28, inodesPerGroup - inodesUsed, true);
     }
-    const view = new DataView(this.#descriptors.buffer, group * DESCRIPTOR_BYTES, DESCRIPTOR_BYTES);
-    view.setUint32(0, bitmaps, true);
-    view.setUint32(4, bitmaps + 1, true);
-    view.setUint32(8, bitmaps + 2, true);
-    view.setUint16(12, length - used, true);
-    view.setUint16(14, inodesPerGroup - (first ? LOST_INODE : 0), true);
-    view.setUint16(16, first ? DIRECTORIES : 0, true);
-    this.#freeBlocks += length - used;
+    await this.#makeBitmaps(group, start, end);
+    this.#checksums?.descriptor(view, group);
+    this.#freeBlocks += end - start - used;
   }
 
-  async #makeFirstFiles(): Promise<void> {
-    const { blockBytes, firstDataBlock, inodeBytes } = this.#geometry;
-    const { root, resize } = this.#placed;
-    const table = firstDataBlock + copiesBlocks(this.#geometry, 0) + 2;
-    const seconds = Math.floor(this.#world.nowMs / 1000);
+  /**
+   * A group of an ext4 without inodes needs no bitmap of them, and one with nothing but copies of
+   * the descriptors needs none of its blocks; the last one has that all the same.
+   */
+  #flags(group: number, used: number): number {
+    const { groups } = this.#geometry;
+    const inodes = group === 0 ? 0 : GROUP_FLAG.inodesUninitialised;
+    const empty = group > 0 && group < groups - 1 && used === copiesBlocks(this.#geometry, group);
+    return inodes | (empty ? GROUP_FLAG.blocksUninitialised : 0) | GROUP_FLAG.tableZeroed;
+  }
+
+  async #makeBitmaps(group: number, start: number, end: number): Promise<void> {
+    const { blockBytes, blocksPerGroup, inodesPerGroup } = this.#geometry;
+    const view = this.#descriptor(group);
+    const flags = this.#checksums === undefined ? 0 : view.getUint16(18, true);
+    const blocks = new Uint8Array(blockBytes);
+    if ((flags & GROUP_FLAG.blocksUninitialised) === 0) {
+      for (const run of this.#plan.space.usedIn(start, end))
+        setBits(blocks, run.start - start, run.start - start + run.count);
+      setBits(blocks, end - start, 8 * blockBytes);
+      await this.#block(this.#plan.blockBitmaps[group] ?? 0, blocks);
+    }
+    const inodes = new Uint8Array(blockBytes);
+    if ((flags & GROUP_FLAG.inodesUninitialised) === 0) {
+      setBits(inodes, 0, group === 0 ? LOST_INODE : 0);
+      setBits(inodes, inodesPerGroup, 8 * blockBytes);
+      await this.#block(this.#plan.inodeBitmaps[group] ?? 0, inodes);
+    }
+    this.#checksums?.bitmaps(view, {
+      blocks:
+        (flags & GROUP_FLAG.blocksUninitialised) === 0 ? blocks.subarray(0, blocksPerGroup / 8) : undefined,
+      inodes:
+        (flags & GROUP_FLAG.inodesUninitialised) === 0 ? inodes.subarray(0, inodesPerGroup / 8) : undefined,
+    });
+  }
+
+  async #makeJournal(): Promise<void> {
+    for (const { start, count } of this.#plan.placed.journal?.runs ?? [])
+      await this.#zeroed.add(start, count);
+  }
+
+  async #makeFirstFiles(): Promise<SuperblockFacts> {
+    const { blockBytes } = this.#geometry;
+    const { placed, inodeTables } = this.#plan;
     const backups = this.#backupGroups();
-    const inodes = firstInodes(this.#geometry, this.#placed, seconds, backups.length);
-    const whole = new Uint8Array(Math.ceil((LOST_INODE * inodeBytes) / blockBytes) * blockBytes);
+    const parts: FirstFilesParts = {
+      geometry: this.#geometry,
+      placed,
+      seconds: Math.floor(this.#world.nowMs / 1000),
+      backups: backups.length,
+      checksums: this.#checksums,
+    };
+    const { inodes, mapBlocks, journalMap } = firstFiles(parts);
+    const whole = new Uint8Array(Math.ceil(inodes.length / blockBytes) * blockBytes);
     whole.set(inodes);
-    await this.#block(table, whole);
-    await this.#block(root, directoryBlocks(blockBytes, this.#placed.lostBlocks));
-    await this.#makeResizeInode(resize, backups);
+    await this.#block(inodeTables[0] ?? 0, whole);
+    for (const { block, bytes } of mapBlocks) await this.#block(block, bytes);
+    const directories = directoryBlocks(parts);
+    await this.#block(placed.root, directories.subarray(0, blockBytes));
+    await this.#block(placed.lost, directories.subarray(blockBytes));
+    if (placed.resize !== undefined) await this.#makeResizeInode(placed.resize, backups);
+    const [first] = placed.journal?.runs ?? [];
+    if (first !== undefined) {
+      const superblock = journalSuperblock(placed.journal?.blocks ?? 0, blockBytes, this.#uuid);
+      await this.#block(first.start, superblock);
+    }
+    return {
+      label: this.#label,
+      uuid: this.#uuid,
+      hashSeed: this.#randomUuid(),
+      seconds: parts.seconds,
+      freeBlocks: this.#freeBlocks,
+      journalMap,
+      checksums: this.#checksums,
+    };
   }
 
   /**
@@ -167,58 +235,24 @@ class ExtMaker {
     );
   }
 
-  #superblock(): DataView {
-    const geometry = this.#geometry;
-    const view = new DataView(new ArrayBuffer(SUPERBLOCK_BYTES));
-    const bytes = new Uint8Array(view.buffer);
-    const long = (at: number, value: number): void => view.setUint32(at, value, true);
-    const short = (at: number, value: number): void => view.setUint16(at, value, true);
-    const seconds = Math.floor(this.#world.nowMs / 1000);
-    const logBlock = Math.log2(geometry.blockBytes) - 10;
-    long(0, geometry.inodesPerGroup * geometry.groups);
-    long(4, geometry.blocks);
-    long(8, Math.floor(geometry.blocks * RESERVED_SHARE));
-    long(12, this.#freeBlocks);
-    long(16, geometry.inodesPerGroup * geometry.groups - LOST_INODE);
-    long(20, geometry.firstDataBlock);
-    long(24, logBlock);
-    long(28, logBlock);
-    long(32, geometry.blocksPerGroup);
-    long(36, geometry.blocksPerGroup);
-    long(40, geometry.inodesPerGroup);
-    long(48, seconds);
-    short(54, 0xffff);
-    short(56, MAGIC);
-    short(58, 1);
-    short(60, 1);
-    long(64, seconds);
-    long(76, 1);
-    long(84, FIRST_INODE);
-    short(88, geometry.inodeBytes);
-    long(92, FEATURES.compatible);
-    long(96, FEATURES.incompatible);
-    long(100, FEATURES.readOnlyCompatible);
-    this.#uuid(bytes.subarray(104, 120));
-    bytes.set(this.#label, 120);
-    short(206, geometry.reservedDescriptorBlocks);
-    this.#uuid(bytes.subarray(236, 252));
-    // Half of MD4, with signed bytes; attributes and ACLs of users.
-    view.setUint8(252, 1);
-    long(256, 0xc);
-    long(264, seconds);
-    if (geometry.inodeBytes > 128) {
-      short(348, 32);
-      short(350, 32);
-    }
-    long(352, 1);
-    return view;
+  #descriptor(group: number): DataView {
+    const { descriptorBytes } = this.#geometry.kind;
+    return new DataView(this.#descriptors.buffer, group * descriptorBytes, descriptorBytes);
+  }
+
+  /** A number of which a long descriptor has the upper half somewhere else. */
+  #number(view: DataView, low: number, high: number, value: number): void {
+    view.setUint32(low, value % 2 ** 32, true);
+    if (view.byteLength > high) view.setUint32(high, Math.floor(value / 2 ** 32), true);
   }
 
   /** A UUID of chance (RFC 9562, version 4). */
-  #uuid(bytes: Uint8Array): void {
+  #randomUuid(): Uint8Array {
+    const bytes = new Uint8Array(UUID_BYTES);
     this.#world.random(bytes);
     bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
     bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+    return bytes;
   }
 
   #groupStart(group: number): number {

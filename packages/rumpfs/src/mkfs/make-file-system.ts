@@ -6,22 +6,32 @@ import { makeFfs, type FfsOptions } from './make-ffs.ts';
 import { makeMsdos, type MsdosOptions } from './make-msdos.ts';
 
 /** The formats that can be made, by the names of `mkfs`. */
-export const MADE_TYPES = ['ext2', 'msdos', 'fat12', 'fat16', 'fat32', 'ufs1', 'ufs2'] as const;
+export const MADE_TYPES = [
+  'ext2',
+  'ext3',
+  'ext4',
+  'msdos',
+  'fat12',
+  'fat16',
+  'fat32',
+  'ufs1',
+  'ufs2',
+] as const;
 /** One of `MADE_TYPES`. */
 export type MadeType = (typeof MADE_TYPES)[number];
 
 /** Wishes for a new file system; a missing one is chosen by the size of the device. */
 export interface MakeOptions {
   readonly label?: string | undefined;
-  /** Bytes of a block of ext2 or UFS, or of a cluster of a FAT. */
+  /** Bytes of a block of ext or UFS, or of a cluster of a FAT. */
   readonly blockBytes?: number | undefined;
   /** UFS: bytes of a fragment, of which a block has 1, 2, 4 or 8. */
   readonly fragmentBytes?: FfsOptions['fragmentBytes'];
   /** UFS: the order of the bytes of a number. */
   readonly byteOrder?: FfsOptions['order'];
-  /** ext2, UFS: bytes of the device for each inode. */
+  /** ext, UFS: bytes of the device for each inode. */
   readonly bytesPerInode?: ExtOptions['bytesPerInode'];
-  /** ext2: bytes of an inode. */
+  /** ext: bytes of an inode. */
   readonly inodeBytes?: ExtOptions['inodeBytes'];
   /** UFS: where a journal is, behind the file system or in a file without a name. */
   readonly journal?: FfsOptions['journal'];
@@ -50,8 +60,10 @@ export async function makeFileSystem(
   const { fragmentBytes, byteOrder, journal, journalBytes } = options;
   switch (type) {
     case 'ext2':
+    case 'ext3':
+    case 'ext4':
       refuse(type, { sectorBytes, fragmentBytes, byteOrder, journal, journalBytes });
-      return makeExt(device, { label, blockBytes, bytesPerInode, inodeBytes }, world);
+      return makeExt(device, type, { label, blockBytes, bytesPerInode, inodeBytes }, world);
     case 'msdos':
     case 'fat12':
     case 'fat16':

@@ -19,6 +19,7 @@ const VERSION_MIN = 0x208;
 const ELF_MAGIC = 0x464c_457f;
 /** `xloadflags`: the kernel is one for 64 bits. */
 const FLAG_64_BITS = 1;
+const NO_PAYLOAD = { unknown: 'without a payload, as Memtest86+ is, which is no Linux' } as const;
 
 /** A kernel that is packed, or not. */
 export interface KernelFile {
@@ -49,13 +50,16 @@ export function readKernelFile(bytes: Uint8Array): KernelFile {
   const setupSectors = bytes[0x1f1] || 4;
   const start = (setupSectors + 1) * 512 + view.getUint32(0x248, true);
   const length = view.getUint32(0x24c, true);
-  if (start > bytes.byteLength || length > bytes.byteLength - start || length < 4) {
+  // Programs with the header of a kernel that are none say so: they start by their own code only.
+  const hasPayload = length > 0;
+  if (hasPayload && (start > bytes.byteLength || length > bytes.byteLength - start || length < 4)) {
     throw new KernelError('it is cut off: its payload goes beyond its end');
   }
   const end = Math.min(0x202 + (bytes[0x201] ?? 0), bytes.byteLength);
   const payload = bytes.subarray(start, start + length);
   const is64Bits = version >= 0x20c && (view.getUint16(0x236, true) & FLAG_64_BITS) !== 0;
-  return { setupHeader: bytes.subarray(0x1f1, end), is64Bits, payload, packing: packingOf(payload) };
+  const packing = hasPayload ? packingOf(payload) : NO_PAYLOAD;
+  return { setupHeader: bytes.subarray(0x1f1, end), is64Bits, payload, packing };
 }
 
 function packingOf(payload: Uint8Array): Packing {
@@ -143,6 +147,8 @@ export function readElf(elf: Uint8Array): LoadedKernel {
     throw new KernelError('its table of segments is impossible');
   }
   const segments: LoadedSegment[] = [];
+  const named = view.getUint32(24, true);
+  let entry: number | undefined;
   for (let index = 0; index < count; index++) {
     const at = table + index * size;
     if (view.getUint32(at, true) !== LOAD) continue;
@@ -154,7 +160,16 @@ export function readElf(elf: Uint8Array): LoadedKernel {
       throw new KernelError('one of its segments is impossible');
     }
     segments.push({ address, bytes: elf.subarray(offset, offset + fileBytes), memoryBytes });
+    entry ??= within(named, view.getUint32(at + 8, true), memoryBytes, address);
   }
   if (segments.length === 0) throw new KernelError('it has no segment to load');
-  return { entry: view.getUint32(24, true), segments };
+  // Linux names its entry by the address where it lies, others by the one where it thinks to be.
+  for (const { address, memoryBytes } of segments) entry ??= within(named, address, memoryBytes, address);
+  if (entry === undefined) throw new KernelError('its entry is in none of its segments');
+  return { entry, segments };
+}
+
+/** Where an address of a segment lies, if it is one. */
+function within(named: number, start: number, bytes: number, address: number): number | undefined {
+  return named >= start && named - start < bytes ? address + (named - start) : undefined;
 }

@@ -1,5 +1,5 @@
 /** The files that a machine starts with: ROM modules, or files of a File_system session. */
-import { type Env, hasCode, Rom, RomClient } from '@ginit/core';
+import { type Env, hasCode, Rom, RomClient, RpcError } from '@ginit/core';
 import { FileSystemClient, type OpenFile } from '@ginit/core/file_system';
 import { refusedAt } from './refused.ts';
 import type { FileConfig } from './schema.ts';
@@ -53,7 +53,11 @@ export class GuestFiles {
       .connect(Rom, { label: name })
       .catch(refusedAt(node, 'rom', `there is no ROM module "${name}"`));
     try {
-      const content = await new RomClient(session).content();
+      const content = await new RomClient(session).content().catch((error: unknown) => {
+        if (!(error instanceof RpcError) || hasCode(error, 'PeerGone')) throw error;
+        const instead = 'the File_system session "files" has room for more: use file';
+        throw node.errorAt(`the ROM module "${name}" cannot be read: ${error.message}; ${instead}`, 'rom');
+      });
       if (content === undefined || content.byteLength === 0) {
         throw node.errorAt(`there is nothing in the ROM module "${name}"`, 'rom');
       }

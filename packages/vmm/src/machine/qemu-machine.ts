@@ -28,9 +28,8 @@ export interface QemuAssemblyParts extends AssemblyParts {
 /** Puts one together. Throws `TooLittleMemory`, or a `ConfigError` if QEMU does not come up. */
 export async function assembleQemu(parts: QemuAssemblyParts): Promise<Assembly> {
   const { env, config, drives, program } = parts;
-  const { cdrom, display, floppy, image } = config.$children;
-  if (floppy?.writeable === true)
-    throw floppy.$node.errorAt('on the engine qemu a floppy disk is only read', 'writeable');
+  const { cdrom, display, image } = config.$children;
+  drives.guestIsTold();
   const cd = cdrom ?? image.find(({ type }) => type === 'iso');
   const onIde = parts.disks.filter((disk) => disk.config.model === 'ide');
   if (cd && onIde.length === QEMU_DISKS_MAX.ide)

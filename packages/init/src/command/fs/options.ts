@@ -27,8 +27,8 @@ it the whole disk is one file system. Other paths (cp) are those of the host. Ti
   --zone ZONE          of the times on a FAT or exFAT, such as Europe/Berlin (default: UTC)
   --owner              cp: keeps owners, too, and the bits that let others run as them
   -L, --label LABEL    mkfs: a name for it
-  -b, --block SIZE     mkfs: bytes of a block of ext2 or UFS, of a cluster of a FAT (default: by the size of the disk)
-  -i, --inode-ratio SIZE  mkfs: ext2, UFS: one inode for so many bytes; -I, --inode-size SIZE: ext2: bytes of an inode
+  -b, --block SIZE     mkfs: bytes of a block of ext or UFS, of a cluster of a FAT (default: by the size of the disk)
+  -i, --inode-ratio SIZE  mkfs: ext, UFS: one inode for so many bytes; -I, --inode-size SIZE: ext: bytes of an inode
   --fragment SIZE      mkfs: UFS: bytes of a fragment (default: an eighth of a block)
   --byte-order ORDER   mkfs: UFS: little or big (default: little)
   --journal PLACE      mkfs: UFS: a log of WAPBL: end (behind the file system) or inside (in a file without a name)

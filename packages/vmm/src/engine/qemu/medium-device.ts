@@ -1,19 +1,20 @@
-/** What lies in a drive of a machine, as QEMU reads it: bytes of an export, which end in zeros. */
+/** What lies in a drive of a machine, as QEMU has it: bytes of an export, which end in zeros. */
 import type { Extent, NbdDevice } from '@ginit/block/nbd';
 import { assert } from '@ginit/core';
 import type { Medium } from '../engine.ts';
 
 const SECTOR_BYTES = 512;
 
-/** One medium. It is only read. */
+/** One medium. What is written to it is on stable storage before the answer. */
 export class MediumDevice implements NbdDevice {
   readonly sizeBytes: number;
-  readonly writeable = false;
+  readonly writeable: boolean;
   readonly minimumBytes = SECTOR_BYTES;
   readonly #medium: Medium;
 
   constructor(medium: Medium) {
     this.#medium = medium;
+    this.writeable = medium.write !== undefined;
     this.sizeBytes = Math.ceil(medium.sizeBytes / SECTOR_BYTES) * SECTOR_BYTES;
   }
 
@@ -26,18 +27,26 @@ export class MediumDevice implements NbdDevice {
     use(filled);
   }
 
-  write(): Promise<void> {
-    assert(false, 'what is not writeable is not written');
+  async write(position: number, bytes: number, parts: readonly Uint8Array[]): Promise<void> {
+    const medium = this.#medium;
+    assert(medium.write !== undefined, 'what is not writeable is not written');
+    assert(position + bytes <= medium.sizeBytes, 'what is written has whole sectors');
+    const whole = new Uint8Array(bytes);
+    let at = 0;
+    for (const part of parts) {
+      whole.set(part, at);
+      at += part.byteLength;
+    }
+    await medium.write(position, whole);
   }
 
   async flush(): Promise<void> {}
 
-  trim(): Promise<void> {
-    return this.write();
-  }
+  /** A floppy disk has nothing to give back. */
+  async trim(): Promise<void> {}
 
-  writeZeroes(): Promise<void> {
-    return this.write();
+  writeZeroes(position: number, bytes: number): Promise<void> {
+    return this.write(position, bytes, [new Uint8Array(bytes)]);
   }
 
   async extents(_position: number, bytes: number): Promise<readonly Extent[]> {

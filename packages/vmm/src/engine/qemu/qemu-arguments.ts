@@ -38,6 +38,7 @@ export interface QemuDisk {
 export interface QemuDrive {
   readonly drive: MachineDrive;
   readonly medium: string | undefined;
+  readonly writeable: boolean;
 }
 
 /** What the usual floppy disk has. A drive for twice as much does not read it as it is. */
@@ -152,8 +153,8 @@ function bootPlace(place: number, { files }: QemuSetup): { bootindex?: number } 
   return files.has('kernel') ? {} : { bootindex: place };
 }
 
-function driveArguments({ drive, medium }: QemuDrive, setup: QemuSetup): string[] {
-  const node = medium === undefined ? [] : ['-blockdev', JSON.stringify(mediumNode(medium))];
+function driveArguments({ drive, medium, writeable }: QemuDrive, setup: QemuSetup): string[] {
+  const node = medium === undefined ? [] : ['-blockdev', JSON.stringify(mediumNode(medium, writeable))];
   const content = { id: drive, ...(medium === undefined ? {} : { drive: medium }) };
   switch (drive) {
     case 'cdrom': {
@@ -170,8 +171,8 @@ function driveArguments({ drive, medium }: QemuDrive, setup: QemuSetup): string[
 }
 
 /** What lies in a drive, as QEMU is told of it. */
-export function mediumNode(name: string): Readonly<Record<string, unknown>> {
-  return { ...nodeOf(name), 'read-only': true };
+export function mediumNode(name: string, writeable: boolean): Readonly<Record<string, unknown>> {
+  return { ...nodeOf(name), 'read-only': !writeable };
 }
 
 function nodeOf(name: string): Readonly<Record<string, unknown>> {

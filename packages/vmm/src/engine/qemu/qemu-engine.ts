@@ -18,6 +18,7 @@ import {
   mediumNode,
   QEMU_SOCKETS,
   type QemuDisk,
+  type QemuDrive,
   type QemuFile,
   type QemuSetup,
   sharePort,
@@ -155,7 +156,7 @@ class QemuEngine implements Engine {
       setup: {
         ...setup,
         disks,
-        drives: drives.map((drive) => ({ drive, medium: this.#media.get(drive) })),
+        drives: drives.map((drive) => this.#driveOf(drive)),
         floppyIsLarge: this.#floppyIsLarge,
         shares: shares.map(({ tag }) => tag),
         files: new Set(files.keys()),
@@ -189,6 +190,12 @@ class QemuEngine implements Engine {
     // With its QEMU, the screen is gone; of that is told elsewhere.
     if (error instanceof RfbError && !this.#isOff) this.#events.failed(error.message);
     if (!(error instanceof RfbError || error instanceof RpcError)) throw error;
+  }
+
+  #driveOf(drive: MachineDrive): QemuDrive {
+    const medium = this.#media.get(drive);
+    const device = medium === undefined ? undefined : this.#devices.get(medium);
+    return { drive, medium, writeable: device?.writeable === true };
   }
 
   /** Gives what lies in a drive a name of its own. */
@@ -256,7 +263,7 @@ class QemuEngine implements Engine {
     }
     const name = this.#export(drive, medium);
     if (name === undefined) return;
-    await control.execute('blockdev-add', mediumNode(name));
+    await control.execute('blockdev-add', mediumNode(name, medium?.write !== undefined));
     await control.execute('blockdev-insert-medium', { id: drive, 'node-name': name });
     await control.execute('blockdev-close-tray', { id: drive });
   }

@@ -103,6 +103,8 @@ export interface V86Vga {
 export interface V86Ps2 {
   /** The command byte of the controller. */
   command_register: number;
+  /** Whether the keyboard sends codes. */
+  enable_keyboard_stream: boolean;
   readonly kbd_buffer: { readonly length: number };
   readonly mouse_buffer: { readonly length: number };
   wheel_movement: number;
@@ -250,6 +252,7 @@ const NUMBERS = [
     'virtual_height',
   ].map((name) => `devices.vga.${name}`),
 ];
+const BOOLEANS = ['devices.ps2.enable_keyboard_stream'];
 const LOOP_FUNCTIONS = [
   'yield',
   'yield_callback',
@@ -299,9 +302,10 @@ function missingParts(loop: unknown): readonly string[] {
   const functions = FUNCTIONS.filter((path) => typeof at(loop, `cpu.${path}`) !== 'function');
   const objects = OBJECTS.filter((path) => typeof at(loop, `cpu.${path}`) !== 'object');
   const numbers = NUMBERS.filter((path) => typeof at(loop, `cpu.${path}`) !== 'number');
+  const booleans = BOOLEANS.filter((path) => typeof at(loop, `cpu.${path}`) !== 'boolean');
   return [
     ...LOOP_FUNCTIONS.filter((name) => typeof at(loop, name) !== 'function'),
-    ...[...functions, ...objects, ...numbers].map((path) => `cpu.${path}`),
+    ...[...functions, ...objects, ...numbers, ...booleans].map((path) => `cpu.${path}`),
   ];
 }
 

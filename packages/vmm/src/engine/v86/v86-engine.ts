@@ -266,6 +266,8 @@ class V86Engine implements EmbeddedEngine {
     if (ide) ide[IDE.timingWord] = IDE.bothEnabled;
     // A BIOS does this. Without it Linux expects codes of set 2, and v86 has those of set 1 only.
     cpu.devices.ps2.command_register |= KEYBOARD_TRANSLATES;
+    // So does this: a kernel that knows no more than to wait for codes would get none.
+    cpu.devices.ps2.enable_keyboard_stream = true;
     const acpi = acpiTables({ powerPort: POWER_PORT, powerInterrupt: POWER_INTERRUPT, slots: SLOTS });
     for (const part of [...image.parts, { address: ACPI_TABLES_AT, bytes: acpi }]) {
       const length = 'bytes' in part ? part.bytes.byteLength : part.zeroBytes;
