@@ -68,11 +68,16 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
     ratios: ['hitsVsNoCache'],
   },
   cluster: {
-    figures: ['linkRoundTripOneCpuUs', ...(severalCpus ? ['linkRoundTripUs', 'linkMegabytesPerSecond'] : [])],
+    figures: [
+      'linkRoundTripOneCpuUs',
+      'packetMegabytesPerSecond',
+      'remoteReadsPerSecond',
+      ...(severalCpus ? ['linkRoundTripUs', 'linkMegabytesPerSecond'] : []),
+    ],
     ratios: ['latencyVsNats', 'throughputVsNats', 'packetsVsPublish'],
   },
   fs: {
-    figures: ['ext2.write', 'ext4.create', 'fat32.readWarm'],
+    figures: ['ext2.write', 'ext4.create', 'fat32.readWarm', 'exfat.create'],
     ratios: ['ext2VsNpmExt2fs'],
   },
   fuse: {
