@@ -47,6 +47,8 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/scenarios/devices.test.ts':
     'files of the host that change while a system runs, and what the kernel does to them',
   'test/scenarios/endings.test.ts': 'processes too; its systems of threads run simulated beside it',
+  'test/scenarios/fuse-posix.test.ts': 'mounts of the host',
+  'test/scenarios/fuse.test.ts': 'mounts of the host',
   'test/scenarios/heartbeat.test.ts': 'a thread that never returns',
   'test/scenarios/hid.test.ts': 'the command line; its system is simulated beside it',
   'test/scenarios/host.test.ts': 'sockets, directories, devices and programs of the host',
@@ -61,6 +63,8 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/scenarios/running.test.ts': 'the commands that look at a running system',
   'test/scenarios/scheduling.test.ts': 'CPUs and priorities of threads, as the kernel has them',
   'test/scenarios/ginit-trace.test.ts': 'commands on a running system',
+  'test/scenarios/trace-deaths.test.ts': 'processes that are killed by a command',
+  'test/scenarios/trace-files.test.ts': "the kernel's FUSE, and tools of the host",
   'test/scenarios/trace.test.ts': 'threads, processes and jails; it simulates the same itself',
   'test/scenarios/sequence.test.ts': 'what a check says; its system is simulated beside it',
   'test/scenarios/schema.test.ts': 'no systems: it compares configs with the XML Schema',

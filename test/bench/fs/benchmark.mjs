@@ -1,6 +1,6 @@
-/** `fs`: files in an image of ext2, ext4 or FAT32, by us, by npm packages, by FUSE and by the kernel. */
+/** `fs`: files in an image of ext, FAT32, exFAT or UFS, by us, by npm packages, by FUSE and by the kernel. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hasCommand } from '../harness/environment.mjs';
@@ -10,6 +10,7 @@ const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 /** The versions of the npm packages that are measured. */
 const PEERS = { ext2fs: '4.2.5', 'file-disk': '8.0.1', fatfs: '0.10.8' };
 const IMAGE_MIB = 256;
+const GINIT = path('../../../packages/init/bin/ginit.js');
 /** npm fatfs takes four minutes for the files, so it does them once. */
 const SLOW_TIMEOUT_MS = 480_000;
 
@@ -18,7 +19,14 @@ const MAKERS = {
   ext2: ['mke2fs', '-q', '-F', '-t', 'ext2', '-b', '4096'],
   ext4: ['mke2fs', '-q', '-F', '-t', 'ext4', '-b', '4096', '-E', 'lazy_itable_init=0,lazy_journal_init=0'],
   fat32: ['mkfs.fat', '-F', '32', '-s', '8'],
+  exfat: ['mkfs.exfat', '-c', '4K'],
+  // No tool of the host makes an empty UFS of these sizes.
+  ufs1: [process.execPath, GINIT, 'fs', 'mkfs', '-t', 'ufs1'],
+  ufs2: [process.execPath, GINIT, 'fs', 'mkfs', '-t', 'ufs2'],
+  'ufs2-log': [process.execPath, GINIT, 'fs', 'mkfs', '-t', 'ufs2', '--journal', 'end'],
 };
+/** Nobody else here mounts UFS: this kernel has none, and neither FUSE nor npm has one. */
+const UFS = { ufs1: 'UFS1', ufs2: 'UFS2', 'ufs2-log': 'UFS2 with a log' };
 
 /** An image, which each run copies; undefined where its tool is not there. */
 function makeImage(directory, type) {
@@ -47,6 +55,12 @@ function mountLack(command) {
     : `${command} is not there`;
 }
 
+/** Why the kernel cannot mount a format; undefined if it can. */
+function kernelLack(type) {
+  const known = existsSync('/proc/filesystems') && readFileSync('/proc/filesystems', 'utf8').includes(type);
+  return known ? mountLack() : `the kernel has no ${type}`;
+}
+
 function contenders({ directory, places, quick }) {
   const { free, one } = places;
   const { folder, lack } = installPeers(directory);
@@ -64,13 +78,22 @@ function contenders({ directory, places, quick }) {
     make('ext2', 'ginit, mount of ext2', 'ext2', { driver: 'ginit' }),
     make('ext4', 'ginit, mount of ext4', 'ext4', { driver: 'ginit' }),
     make('fat32', 'ginit, mount of FAT32', 'fat32', { driver: 'ginit' }),
+    make('exfat', 'ginit, mount of exFAT', 'exfat', { driver: 'ginit' }),
+    ...Object.entries(UFS).map(([id, title]) =>
+      make(id, `ginit, mount of ${title}`, id, { driver: 'ginit' }),
+    ),
     make('ext2fs', 'npm ext2fs, ext2', 'ext2', { skipped: lack }),
     make('fatfs', 'npm fatfs, FAT32, its data', 'fat32', { skipped: lack, work: { ...all, files: 0 } }),
     make('fatfs-files', 'npm fatfs, FAT32, its files', 'fat32', { ...slow, work: { ...all, dataMib: 0 } }),
     make('fuse-ext2', 'fuse2fs, ext2', 'ext2', { driver: 'fuse2fs', skipped: mountLack('fuse2fs') }),
     make('fuse-ext4', 'fuse2fs, ext4', 'ext4', { driver: 'fuse2fs', skipped: mountLack('fuse2fs') }),
+    make('exfat-fuse', 'exfat-fuse, exFAT', 'exfat', { skipped: mountLack('mount.exfat-fuse') }),
     make('kernel-ext2', 'the kernel, loop mount of ext2', 'ext2', { driver: 'kernel', skipped: mountLack() }),
     make('kernel-ext4', 'the kernel, loop mount of ext4', 'ext4', { driver: 'kernel', skipped: mountLack() }),
+    make('kernel-exfat', 'the kernel, loop mount of exFAT', 'exfat', {
+      driver: 'kernel',
+      skipped: kernelLack('exfat'),
+    }),
   ];
 }
 
@@ -85,7 +108,9 @@ export const fs = {
   contenders,
   figures: (median) =>
     Object.fromEntries(
-      ['ext2', 'ext4', 'fat32'].flatMap((id) => ALL.map((key) => [`${id}.${key}`, median(id, key)])),
+      ['ext2', 'ext4', 'fat32', 'exfat', ...Object.keys(UFS)].flatMap((id) =>
+        ALL.map((key) => [`${id}.${key}`, median(id, key)]),
+      ),
     ),
   /** Each the worst of its rows; a row that a peer cannot do does not count. */
   ratios: (median) => {
@@ -98,8 +123,16 @@ export const fs = {
       ext2VsFuse2fs: against('ext2', ['fuse-ext2'], ALL),
       ext4VsFuse2fs: against('ext4', ['fuse-ext4'], ALL),
       fatVsNpmFatfs: against('fat32', ['fatfs', 'fatfs-files'], ALL),
+      exfatVsExfatFuse: against('exfat', ['exfat-fuse'], ALL),
       ext2VsKernel: against('ext2', ['kernel-ext2'], DATA),
     };
   },
-  aims: { ext2VsNpmExt2fs: 20, ext2VsFuse2fs: 2, ext4VsFuse2fs: 2, fatVsNpmFatfs: 20, ext2VsKernel: 0.5 },
+  aims: {
+    ext2VsNpmExt2fs: 20,
+    ext2VsFuse2fs: 2,
+    ext4VsFuse2fs: 2,
+    fatVsNpmFatfs: 20,
+    exfatVsExfatFuse: 2,
+    ext2VsKernel: 0.5,
+  },
 };
