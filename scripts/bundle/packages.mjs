@@ -126,9 +126,9 @@ export const PACKAGES = [
   {
     directory: 'init',
     name: '@ginit/init',
-    // The command of the simulator runs from the modules, as the simulator does, and so does that
-    // of images and of file systems, which few systems need.
-    outside: /^command\/(?:sim|image|fs)\//,
+    // The command of the simulator runs from the modules, as the simulator does, and so do those
+    // of images, of file systems and of mounts, which few systems need.
+    outside: /^command\/(?:sim|image|fs|mount)\//,
     bundles: [
       { entries: () => ['command/main'] },
       { entries: () => ['component/main'] },

@@ -442,8 +442,9 @@ describe.skipIf(NO_MOUNT !== undefined)(`the life of a mount ${NO_MOUNT ?? ''}`,
   test('ginit mount mounts an image, until somebody unmounts it', async () => {
     const directory = place.path('mnt');
     fs.mkdirSync(directory);
+    let image = 'disk.img';
     const mounted = async (...args: readonly string[]): Promise<GinitRun> => {
-      const run = place.start('mount', ...args, 'disk.img', 'mnt');
+      const run = place.start('mount', ...args, image, 'mnt');
       await run.until('mounted at ');
       return run;
     };
@@ -452,6 +453,9 @@ describe.skipIf(NO_MOUNT !== undefined)(`the life of a mount ${NO_MOUNT ?? ''}`,
     await succeeds('umount', [directory]);
     expect(await run.finished).toMatchObject({ code: 0, stderr: '' });
     await expectClean(place.path('disk.img'));
+    // A name that says no format is that of a raw image, as for `ginit fs`.
+    fs.renameSync(place.path('disk.img'), place.path('disk'));
+    image = 'disk';
     const again = await mounted('--read-only', '--uid', '77', '--umask', '077');
     expect(fs.readFileSync(join(directory, 'f'), 'utf8')).toBe('kept');
     const { uid, mode } = fs.statSync(join(directory, 'f'));
@@ -476,5 +480,10 @@ test('ginit mount says what is wrong with its command line', async () => {
   expect(await says('a.img:1', 'd', 'e')).toEqual([
     2,
     'ginit: mount: one image at one directory, not also "e"',
+  ]);
+  fs.mkdirSync(place.path('d'));
+  expect(await says('--umask', '9', 'a.img', 'd')).toEqual([
+    2,
+    'ginit: mount: --umask 9: not octal digits, such as 022',
   ]);
 });

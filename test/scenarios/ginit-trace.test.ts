@@ -169,11 +169,20 @@ test('metrics as OpenMetrics has them', async () => {
   expect(stdout.trimEnd().endsWith('# EOF')).toBe(true);
 });
 
+test('a file that cannot be written is told of before the trace, and nothing is traced', async () => {
+  // Without a duration: only a refusal ends it.
+  const { code, stderr } = await place.run('trace', ...NAME, '--perfetto', place.path('nowhere/out.json'));
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/nowhere\/out\.json cannot be written: ENOENT/);
+});
+
 test.each([
   [['--policy', 'rpc_nome'], /--policy rpc_nome: no policy "rpc_nome"/],
   [['--policy', './nowhere.mjs'], /--policy \.\/nowhere\.mjs: ENOENT/],
   [['--otlp', 'nowhere'], /--otlp nowhere: not a URL/],
   [['--buffer', 'much'], /--buffer much: not a size/],
+  [['--buffer', '1'], /--buffer 1: not from 4K to 64M/],
+  [['--buffer', '1G'], /--buffer 1G: not from 4K to 64M/],
 ])('a wrong command line %j has one clear message', async (args, message) => {
   const { code, stderr } = await place.run('trace', ...args);
   expect(code).toBe(2);

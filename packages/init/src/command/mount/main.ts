@@ -1,10 +1,10 @@
 /** `ginit mount`: mounts the file system in a disk image at a directory of the host. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Output } from '../output.ts';
 import { mountConfig } from './mount-config.ts';
-import { MOUNT_HELP, parseMountArguments } from './options.ts';
+import { MOUNT_HELP, parseMountArguments, type PlaceKind } from './options.ts';
 
 const USAGE_EXIT_CODE = 2;
 const CONFIG_NAME = 'mount.xml';
@@ -22,7 +22,7 @@ export async function mount(
     await output.text(MOUNT_HELP);
     return 0;
   }
-  const options = parseMountArguments(args, existsSync);
+  const options = parseMountArguments(args, kindOf);
   if (typeof options === 'string') {
     output.say(options);
     output.say('try "ginit mount --help"');
@@ -36,5 +36,16 @@ export async function mount(
     return await run(file);
   } finally {
     rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function kindOf(path: string): PlaceKind {
+  // A path that leads through a file, or that may not be looked at, leads to nothing either.
+  try {
+    const stats = statSync(path);
+    if (stats.isDirectory()) return 'directory';
+    return stats.isFile() || stats.isBlockDevice() ? 'file' : 'other';
+  } catch {
+    return undefined;
   }
 }

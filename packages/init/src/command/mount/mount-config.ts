@@ -11,7 +11,7 @@ interface MountPaths {
  * the file system, and the mount. It ends when the mount does.
  */
 export function mountConfig(options: MountOptions, { image, directory }: MountPaths): string {
-  const { partition, readOnly, allowOther, uid, gid, umask, type, ram } = options;
+  const { format, partition, readOnly, allowOther, uid, gid, umask, type, ram } = options;
   const writeable = readOnly ? 'no' : 'yes';
   const access = readOnly ? 'ro' : 'rw';
   const attributes = Object.entries({ mount: directory, writeable, uid, gid, umask })
@@ -38,7 +38,7 @@ export function mountConfig(options: MountOptions, { image, directory }: MountPa
     <binary name="image_block"/>
     <provides> <service name="Block"/> </provides>
     <host> <file path="${escaped(image)}" access="${access}"/> </host>
-    <config file="${escaped(image)}" writeable="${writeable}"/>
+    <config file="${escaped(image)}" format="${format}" writeable="${writeable}"/>
   </start>
 ${parts}
   <start name="fs" ram="${escaped(ram)}">

@@ -1,5 +1,6 @@
 /** `ginit trace`: shows what passes in components of a running system, or makes something of it. */
-import { writeFileSync } from 'node:fs';
+import { accessSync, constants, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { ShapeError } from '@ginit/core';
 import { visibleText } from '@ginit/core/system';
 import { chromeTrace, type TraceEvent } from '@ginit/core/trace';
@@ -27,6 +28,11 @@ export async function trace(args: readonly string[], output: Output): Promise<nu
     output.say('try "ginit trace --help"');
     return USAGE_EXIT_CODE;
   }
+  const refused = fileProblem(options.perfetto);
+  if (refused !== undefined) {
+    output.say(refused);
+    return FAILED_EXIT_CODE;
+  }
   const found = await findSystem(options.system);
   if ('problem' in found) {
     output.say(found.problem);
@@ -41,6 +47,24 @@ export async function trace(args: readonly string[], output: Output): Promise<nu
   } finally {
     found.client.close();
   }
+}
+
+/** Why a file cannot be written. One learns it before the trace, which would be lost otherwise. */
+function fileProblem(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    // What is there stays as it is, and nothing new is made, until there is something to write.
+    const there = statSync(file, { throwIfNoEntry: false });
+    if (there?.isDirectory()) return unwritable(file, 'it is a directory');
+    accessSync(there ? file : dirname(file), constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return unwritable(file, error);
+  }
+}
+
+function unwritable(file: string, error: unknown): string {
+  return `${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`;
 }
 
 class TraceCommand {
@@ -128,7 +152,7 @@ class TraceCommand {
       try {
         writeFileSync(perfetto, `${JSON.stringify(chromeTrace(components))}\n`);
       } catch (error) {
-        this.#output.say(`${perfetto} cannot be written: ${error instanceof Error ? error.message : error}`);
+        this.#output.say(unwritable(perfetto, error));
         this.#failed = true;
       }
     }

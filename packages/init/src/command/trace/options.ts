@@ -1,7 +1,8 @@
 /** The command line of `ginit trace`, and its help. */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { parseBytes } from '@ginit/core/config';
+import { formatBytes, parseBytes } from '@ginit/core/config';
+import { LIMITS } from '@ginit/core/system';
 import { parseTime } from '../running/options.ts';
 import { isPolicyProblem, readPolicy, STOCK_POLICIES } from '@ginit/core/trace';
 
@@ -64,6 +65,10 @@ export function parseTrace(args: readonly string[]): TraceOptions | 'help' | { r
     const bufferBytes = values.buffer === undefined ? undefined : parseBytes(values.buffer);
     if (values.buffer !== undefined && bufferBytes === undefined) {
       return { problem: `--buffer ${values.buffer}: not a size (for example 1M)` };
+    }
+    const { traceBufferBytesMin: least, traceBufferBytesMax: most } = LIMITS;
+    if (bufferBytes !== undefined && (bufferBytes < least || bufferBytes > most)) {
+      return { problem: `--buffer ${values.buffer}: not from ${formatBytes(least)} to ${formatBytes(most)}` };
     }
     const durationMs = values.duration === undefined ? undefined : parseTime(values.duration);
     if (values.duration !== undefined && durationMs === undefined) {
