@@ -10,13 +10,14 @@ import {
   SessionError,
 } from '@ginit/core';
 import { COSTS, Parent, Pd } from '@ginit/core/system';
+import type { Carrier } from '../src/channel/carrier.ts';
 import { FrameKind } from '../src/channel/frame.ts';
 import type { Entrypoint } from '../src/runtime/entrypoint.ts';
 import { RomModule } from '../src/runtime/rom-module.ts';
 import { Account } from '../src/supervisor/account.ts';
 import { Components } from '../src/supervisor/components.ts';
 import { StartedThread } from '../src/supervisor/started-thread.ts';
-import type { ComponentEnd, ComponentSpecification, PlatformComponent } from '../src/supervisor/platform.ts';
+import type { ComponentEnd } from '../src/supervisor/platform.ts';
 import { PdSession } from '../src/supervisor/pd-service.ts';
 import { ThreadsByAccount } from '../src/supervisor/threads-by-account.ts';
 import { InProcessPlatform } from './in-process-platform.ts';
@@ -124,20 +125,15 @@ test('a component that dies while it starts has the reason of its death, not of 
  * one turn, as it does of all that comes in one piece over a socket.
  */
 class PassingPlatform extends InProcessPlatform {
-  override start(specification: ComponentSpecification, ended: (end: ComponentEnd) => void): PlatformComponent {
-    const running = super.start(specification, ended);
-    const { supervisor } = running;
+  protected override supervisorEndOf(id: number, label: string, carrier: Carrier): Carrier {
     const end: ComponentEnd = { crashed: true, reason: 'its node is lost', culprit: false, nodeLost: true };
     return {
-      ...running,
-      supervisor: {
-        ...supervisor,
-        receive: (handler) =>
-          supervisor.receive((frame, memory) => {
-            handler(frame, memory);
-            if (frame[0] === FrameKind.result) this.endComponent(specification.id, end);
-          }),
-      },
+      ...super.supervisorEndOf(id, label, carrier),
+      receive: (handler) =>
+        carrier.receive((frame, memory) => {
+          handler(frame, memory);
+          if (frame[0] === FrameKind.result) this.endComponent(id, end);
+        }),
     };
   }
 }
