@@ -7,7 +7,7 @@
  * then the device is told to make it last.
  */
 import { assert, type RpcError } from '@ginit/core';
-import { copyInto } from '@ginit/core/packet-stream';
+import { copyApart } from '@ginit/core/packet-stream';
 import { type BlockBackend, type BlockInfo } from '@ginit/core/block';
 import { Mutex, Rounds, settleAll } from '@ginit/core/async';
 import type { BackendDevice } from './backend-device.ts';
@@ -191,7 +191,7 @@ export class BlockCache implements BlockBackend {
     const hits = this.#hits;
     let missing: Promise<void>[] | undefined;
     for (let chunk = first; chunk <= last; ) {
-      if (this.#copyFromCache(chunk, block, into, scan)) {
+      if (this.#copyFromCache(chunk, block, block + count, into, scan)) {
         chunk++;
         continue;
       }
@@ -258,18 +258,18 @@ export class BlockCache implements BlockBackend {
   }
 
   /**
-   * Copies the blocks of a chunk that a request which begins with `block` wants; false if some of
+   * Copies the blocks of a chunk that a request for `block` to before `end` wants; false if some of
    * them are not in the cache.
    */
-  #copyFromCache(chunk: number, block: number, into: Uint8Array, scan: boolean): boolean {
+  #copyFromCache(chunk: number, block: number, end: number, into: Uint8Array, scan: boolean): boolean {
     const slot = this.store.find(chunk);
     if (slot < 0) return false;
     const { blockSize, blocksPerChunk } = this.#geometry;
     const first = Math.max(0, block - chunk * blocksPerChunk);
-    const at = chunk * blocksPerChunk + first - block;
-    const count = Math.min(blocksPerChunk - first, into.byteLength / blockSize - at);
+    const from = chunk * blocksPerChunk + first;
+    const count = Math.min(blocksPerChunk - first, end - from);
     if (!this.store.holds(slot, mask(first, count))) return false;
-    copyInto(into, this.store.blocks(slot, first, count), at * blockSize);
+    copyApart(into, this.store.blocks(slot, first, count), (from - block) * blockSize);
     if (scan) this.store.usedInPassing(slot);
     else this.store.used(slot);
     this.#hits++;
@@ -307,7 +307,7 @@ export class BlockCache implements BlockBackend {
     // The chunk that is on its way in was read before this write. It must find the written blocks
     // here, so the slot must stay.
     else if (this.#fetcher.expects(chunk)) store.pin(slot, 'fetch');
-    copyInto(store.blocks(slot, first, bytes.byteLength / this.#geometry.blockSize), bytes);
+    copyApart(store.blocks(slot, first, bytes.byteLength / this.#geometry.blockSize), bytes);
     store.setValid(slot, store.valid(slot) | set);
     this.#writeBack.markDirty(slot, set, writer);
     return true;

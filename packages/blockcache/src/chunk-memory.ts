@@ -3,7 +3,7 @@
  * all of them; when a segment goes its numbers stay empty until another one takes them.
  */
 import { assert } from '@ginit/core';
-import { copyInto } from '@ginit/core/packet-stream';
+import { copyApart } from '@ginit/core/packet-stream';
 import { CHUNK_BYTES } from './geometry.ts';
 
 /** A piece of memory: slots from `first` to before `end`. */
@@ -13,7 +13,7 @@ export interface Segment {
 }
 
 /** So many views of whole chunks are kept: making one costs an allocation at each hit. */
-const VIEWS = 2048;
+const VIEWS = 8192;
 
 export class ChunkMemory {
   readonly #granuleChunks: number;
@@ -108,6 +108,6 @@ export class ChunkMemory {
   /** Copies the whole chunk of a slot to another one. */
   copy(from: number, to: number): void {
     const blocks = CHUNK_BYTES / this.#blockSize;
-    copyInto(this.blocks(to, 0, blocks), this.blocks(from, 0, blocks));
+    copyApart(this.blocks(to, 0, blocks), this.blocks(from, 0, blocks));
   }
 }

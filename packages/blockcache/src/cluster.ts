@@ -1,6 +1,6 @@
 /** A piece of write-back: neighbouring chunks on their way to the device together. */
 import { type RpcError } from '@ginit/core';
-import { copyInto } from '@ginit/core/packet-stream';
+import { copyApart } from '@ginit/core/packet-stream';
 import type { ChunkStore } from './chunk-store.ts';
 import { CHUNK_BYTES, highest, lowest, mask } from './geometry.ts';
 
@@ -73,7 +73,7 @@ export function fillRequest(store: ChunkStore, parts: readonly ClusterPart[], pa
   let at = 0;
   for (const { slot, first, count } of parts) {
     const bytes = store.blocks(slot, first, count);
-    copyInto(payload, bytes, at);
+    copyApart(payload, bytes, at);
     at += bytes.byteLength;
     store.setDirty(slot, store.dirty(slot) & ~mask(first, count));
   }

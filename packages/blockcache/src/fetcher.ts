@@ -4,7 +4,7 @@
  * the waiting requests and is not kept.
  */
 import { assert, RpcError } from '@ginit/core';
-import { copyInto } from '@ginit/core/packet-stream';
+import { copyApart } from '@ginit/core/packet-stream';
 import { Condition, settleAll } from '@ginit/core/async';
 import type { BackendDevice } from './backend-device.ts';
 import type { Arrival, ChunkStore } from './chunk-store.ts';
@@ -80,17 +80,19 @@ export class Fetcher {
     into: Uint8Array,
     passing: boolean,
   ): { readonly chunks: number; readonly done: Promise<void> } {
+    const underWay = this.#fetches.get(chunk);
     const fetch =
-      this.#fetches.get(chunk) ??
-      this.#start(chunk, chunksWanted, Math.max(chunksWanted, chunksAhead), passing);
+      underWay ?? this.#prepare(chunk, chunksWanted, Math.max(chunksWanted, chunksAhead), passing);
     const chunks = Math.min(chunksWanted, fetch.first + fetch.count - chunk);
     const { blockSize, blocksPerChunk } = this.#store.geometry;
     const from = Math.max(block, chunk * blocksPerChunk);
     const to = Math.min(block + into.byteLength / blockSize, (chunk + chunks) * blocksPerChunk);
-    const part = into.subarray((from - block) * blockSize, (to - block) * blockSize);
+    const part = range(into, (from - block) * blockSize, (to - from) * blockSize);
     const done = new Promise<void>((resolve, reject) => {
       fetch.waiters.push({ block: from, into: part, resolve, reject });
     });
+    // The device may answer within the call: whoever waits is on the list by then.
+    if (underWay === undefined) void this.#run(fetch);
     return { chunks, done };
   }
 
@@ -101,7 +103,13 @@ export class Fetcher {
     for (let chunk = first; chunk < end; ) {
       const slot = store.find(chunk);
       const there = slot >= 0 && store.holds(slot, store.geometry.wholeMask(chunk));
-      chunk += there || this.#fetches.has(chunk) ? 1 : this.#start(chunk, 0, end - chunk, passing).count;
+      if (there || this.#fetches.has(chunk)) {
+        chunk++;
+        continue;
+      }
+      const fetch = this.#prepare(chunk, 0, end - chunk, passing);
+      chunk += fetch.count;
+      void this.#run(fetch);
     }
   }
 
@@ -115,10 +123,10 @@ export class Fetcher {
   }
 
   /**
-   * Starts a fetch of as many of `chunks` as possible, and at least of the first one. Somebody
-   * waits for the first `wanted` of them.
+   * Makes a fetch of as many of `chunks` as possible, and at least of the first one. Somebody
+   * waits for the first `wanted` of them. `run` has it begin.
    */
-  #start(first: number, wanted: number, chunks: number, passing: boolean): Fetch {
+  #prepare(first: number, wanted: number, chunks: number, passing: boolean): Fetch {
     const store = this.#store;
     const limit = Math.min(chunks, this.chunksMax, store.geometry.chunkCount - first);
     const fetch: Fetch = {
@@ -134,9 +142,6 @@ export class Fetcher {
       const slot = store.find(chunk);
       if (slot >= 0) store.pin(slot, 'fetch');
     }
-    this.#underWay++;
-    this.#requests++;
-    void this.#run(fetch);
     return fetch;
   }
 
@@ -158,6 +163,8 @@ export class Fetcher {
 
   async #run(fetch: Fetch): Promise<void> {
     const { geometry } = this.#store;
+    this.#underWay++;
+    this.#requests++;
     const block = geometry.firstBlock(fetch.first);
     const end = Math.min(geometry.firstBlock(fetch.first + fetch.count), geometry.blockCount);
     try {
@@ -197,7 +204,7 @@ export class Fetcher {
     const { blockSize } = store.geometry;
     eachRun(whole & ~store.valid(slot), (first, count) => {
       const start = (at + first) * blockSize;
-      copyInto(store.blocks(slot, first, count), payload.subarray(start, start + count * blockSize));
+      copyApart(store.blocks(slot, first, count), range(payload, start, count * blockSize));
     });
     store.setValid(slot, whole);
   }
@@ -224,21 +231,22 @@ export class Fetcher {
   }
 
   /**
-   * Copies the blocks for a waiter: the data from the device, and over it the blocks that are newer
-   * in the cache.
+   * Copies the blocks for a waiter: those that the cache has now, because some may be newer than
+   * the device's, and the others from the device.
    */
   #serve({ block, into }: Waiter, payload: Uint8Array, first: number): void {
     const { blockSize } = this.#store.geometry;
-    const start = (block - first) * blockSize;
-    copyInto(into, payload.subarray(start, start + into.byteLength));
-    this.copyKnown(block, into);
+    this.copyKnown(block, into, (from, count) => {
+      const bytes = range(payload, (from - first) * blockSize, count * blockSize);
+      copyApart(into, bytes, (from - block) * blockSize);
+    });
   }
 
   /**
    * Copies those blocks from `block` on that the cache has. Calls `unknown` for the runs that it
    * does not have.
    */
-  copyKnown(block: number, into: Uint8Array, unknown?: (first: number, count: number) => void): void {
+  copyKnown(block: number, into: Uint8Array, unknown: (first: number, count: number) => void): void {
     const store = this.#store;
     const { geometry } = store;
     const { blockSize } = geometry;
@@ -252,9 +260,9 @@ export class Fetcher {
       const known = slot >= 0 ? store.valid(slot) & wanted : 0;
       const chunkBlock = geometry.firstBlock(chunk);
       eachRun(known, (first, run) => {
-        copyInto(into, store.blocks(slot, first, run), (chunkBlock + first - block) * blockSize);
+        copyApart(into, store.blocks(slot, first, run), (chunkBlock + first - block) * blockSize);
       });
-      if (unknown) eachRun(wanted & ~known, (first, run) => unknown(chunkBlock + first, run));
+      eachRun(wanted & ~known, (first, run) => unknown(chunkBlock + first, run));
       at += count;
     }
   }
@@ -289,9 +297,14 @@ export class Fetcher {
     });
     const reads = runs.map(({ first, count }) => {
       const part = into.subarray((first - block) * blockSize, (first - block + count) * blockSize);
-      return this.#device.readWith(first, count, (payload) => copyInto(part, payload));
+      return this.#device.readWith(first, count, (payload) => copyApart(part, payload));
     });
     // All reads have ended before the client gets its memory back.
     await settleAll(reads);
   }
+}
+
+/** A part of some bytes. Often it is all of them: then no view is made. */
+function range(bytes: Uint8Array, start: number, length: number): Uint8Array {
+  return length === bytes.byteLength ? bytes : bytes.subarray(start, start + length);
 }

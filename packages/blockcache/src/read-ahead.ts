@@ -19,17 +19,8 @@ const SCAN_PART = 8;
 /** After so many chunks the bound of the window is looked at. */
 const JUDGED_CHUNKS = 64;
 
-interface Sequence {
-  /** The block that would continue it. */
-  next: number;
-  /** The number of chunks to be ahead; 0 until a second request has continued the sequence. */
-  window: number;
-  /** The end of the chunks that have been asked for. */
-  end: number;
-  /** The chunk where it began. */
-  start: number;
-  lastUse: number;
-}
+/** What no request begins with. */
+const NO_BLOCK = -1;
 
 export class ReadAhead {
   /** What the last request, told by `note`, leads to: chunks to bring in. */
@@ -38,7 +29,15 @@ export class ReadAhead {
   /** Whether it belongs to a scan. */
   scan = false;
   readonly #blocksPerChunk: number;
-  readonly #sequences: Sequence[] = [];
+  // Of each sequence: the block that would continue it; the number of chunks to be ahead, 0 until a
+  // second request has continued it; the end of the chunks that have been asked for; the chunk
+  // where it began; and when it was continued last. In typed arrays, as every request goes through
+  // them.
+  readonly #next = new Float64Array(SEQUENCES).fill(NO_BLOCK);
+  readonly #window = new Float64Array(SEQUENCES);
+  readonly #end = new Float64Array(SEQUENCES);
+  readonly #start = new Float64Array(SEQUENCES);
+  readonly #lastUse = new Float64Array(SEQUENCES);
   readonly #slots: () => number;
   #bound = LARGEST_WINDOW;
   #uses = 0;
@@ -86,45 +85,38 @@ export class ReadAhead {
     if (windowMax === 0) return;
     const next = block + count;
     const chunkBehind = Math.ceil(next / this.#blocksPerChunk);
-    const sequence = this.#sequenceAt(block);
-    if (sequence === undefined) return this.#begin(block, next, chunkBehind);
-    sequence.lastUse = ++this.#uses;
-    sequence.next = next;
-    sequence.end = Math.max(sequence.end, chunkBehind);
-    const length = chunkBehind - sequence.start;
+    const at = this.#sequenceAt(block);
+    if (at < 0) return this.#begin(block, next, chunkBehind);
+    this.#lastUse[at] = ++this.#uses;
+    this.#next[at] = next;
+    const end = Math.max(this.#end[at] ?? 0, chunkBehind);
+    const length = chunkBehind - (this.#start[at] ?? 0);
+    this.#end[at] = end;
     this.scan = length >= SCAN_CHUNKS_MIN && length >= this.#slots() / SCAN_PART;
-    if (sequence.end - chunkBehind > sequence.window / 2) return;
-    sequence.window = Math.min(windowMax, Math.max(FIRST_WINDOW, 2 * sequence.window));
-    this.first = sequence.end;
-    this.count = Math.max(0, chunkBehind + sequence.window - sequence.end);
-    sequence.end += this.count;
+    const window = this.#window[at] ?? 0;
+    if (end - chunkBehind > window / 2) return;
+    const wider = Math.min(windowMax, Math.max(FIRST_WINDOW, 2 * window));
+    this.#window[at] = wider;
+    this.first = end;
+    this.count = Math.max(0, chunkBehind + wider - end);
+    this.#end[at] = end + this.count;
   }
 
-  #sequenceAt(block: number): Sequence | undefined {
-    for (let at = 0; at < this.#sequences.length; at++) {
-      const sequence = this.#sequences[at];
-      if (sequence !== undefined && sequence.next === block) return sequence;
-    }
-    return undefined;
+  /** The sequence that a request from `block` on would continue; -1 if there is none. */
+  #sequenceAt(block: number): number {
+    for (let at = 0; at < SEQUENCES; at++) if (this.#next[at] === block) return at;
+    return -1;
   }
 
   #begin(block: number, next: number, end: number): void {
-    const start = Math.floor(block / this.#blocksPerChunk);
-    const lastUse = ++this.#uses;
-    if (this.#sequences.length < SEQUENCES) {
-      this.#sequences.push({ next, window: 0, end, start, lastUse });
-      return;
-    }
-    let oldest = this.#sequences[0];
+    let oldest = 0;
     for (let at = 1; at < SEQUENCES; at++) {
-      const sequence = this.#sequences[at];
-      if (sequence && oldest && sequence.lastUse < oldest.lastUse) oldest = sequence;
+      if ((this.#lastUse[at] ?? 0) < (this.#lastUse[oldest] ?? 0)) oldest = at;
     }
-    if (oldest === undefined) return;
-    oldest.next = next;
-    oldest.window = 0;
-    oldest.end = end;
-    oldest.start = start;
-    oldest.lastUse = lastUse;
+    this.#next[oldest] = next;
+    this.#window[oldest] = 0;
+    this.#end[oldest] = end;
+    this.#start[oldest] = Math.floor(block / this.#blocksPerChunk);
+    this.#lastUse[oldest] = ++this.#uses;
   }
 }

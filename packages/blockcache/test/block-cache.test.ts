@@ -1,6 +1,7 @@
 import { RpcError } from '@ginit/core';
 import { blockError } from '@ginit/core/block';
 import { describe, expect, test } from 'vitest';
+import type { BackendDevice } from '../src/backend-device.ts';
 import type { BlockCache, WriteMode } from '../src/block-cache.ts';
 import { BLOCK_BYTES, FakeDevice } from './fake-device.ts';
 import { makeCache } from './make-cache.ts';
@@ -64,6 +65,28 @@ describe('reads', () => {
     for (const block of [803, 800, 807, 802]) expect(await readBlock(device, cache, block)).toBe(block);
     expect(device.log.length).toBe(1);
     expect(cache.statistics).toMatchObject({ hits: 4, misses: 1, held: 1 });
+  });
+
+  test('end with a device that answers within the call, also those that join and read ahead', async () => {
+    const info = { blockSize: BLOCK_BYTES, blockCount: 8000, alignLog2: 9, writeable: true };
+    const nothing = async (): Promise<void> => {};
+    const prompt: BackendDevice = {
+      info,
+      requestBlocksMax: 64,
+      waiting: 0,
+      readWith: (first, count, use) => Promise.resolve(use(new Uint8Array(count * BLOCK_BYTES).fill(first))),
+      writeWith: nothing,
+      sync: nothing,
+      trim: nothing,
+      writeZeroes: nothing,
+    };
+    const cache = makeCache(prompt, { slots: 256 });
+    const bytes = new Uint8Array(16 * BLOCK_BYTES);
+    for (let block = 0; block < 800; block += 16) {
+      await Promise.all([cache.read(block, 16, bytes), cache.read(block + 3, 16, bytes)]);
+    }
+    expect(cache.statistics.aheadUsed).toBeGreaterThan(0);
+    expect(cache.progress()).toBeUndefined();
   });
 
   test('of the same chunk at the same time share a request', async () => {

@@ -4,7 +4,7 @@
  * acknowledged, the server takes them at a `PacketSink`.
  */
 export { packetStream, type StreamDeclaration, type StreamRole } from './interface/stream.ts';
-export { copyInto } from './memory/copy-into.ts';
+export { copyApart, copyInto } from './memory/copy-into.ts';
 export {
   type CompleteRequest,
   Packet,

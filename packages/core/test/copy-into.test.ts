@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { copyInto } from '../src/memory/copy-into.ts';
+import { copyApart, copyInto } from '../src/memory/copy-into.ts';
 
 const MEMORY_BYTES = 20_000;
 
@@ -31,11 +31,13 @@ describe.each([
     fc.assert(
       fc.property(sizes, starts, starts, fc.integer({ min: 0, max: 1000 }), (size, from, to, at) => {
         const source = pattern(memory(fromShared), 1).subarray(from, from + size);
-        const target = pattern(memory(toShared), 2);
         const expected = pattern(new ArrayBuffer(MEMORY_BYTES), 2);
-        copyInto(target.subarray(to), source, at);
         expected.subarray(to).set(source, at);
-        expect(Buffer.compare(target, expected)).toBe(0);
+        for (const copy of [copyInto, copyApart]) {
+          const target = pattern(memory(toShared), 2);
+          copy(target.subarray(to), source, at);
+          expect(Buffer.compare(target, expected)).toBe(0);
+        }
       }),
     );
   });
@@ -45,7 +47,10 @@ describe.each([
     const target = pattern(memory(toShared), 2);
     for (const at of [MEMORY_BYTES - 8191, -1, Number.POSITIVE_INFINITY]) {
       expect(() => copyInto(target, source, at)).toThrow(RangeError);
+      expect(() => copyApart(target, source, at)).toThrow(RangeError);
     }
+    expect(() => copyApart(target.subarray(0, 8192), source, -1)).toThrow(RangeError);
+    expect(() => copyApart(target.subarray(0, 8192), source, 1)).toThrow(RangeError);
     expect(Buffer.compare(target, pattern(new ArrayBuffer(MEMORY_BYTES), 2))).toBe(0);
   });
 });

@@ -326,6 +326,8 @@ describe.skipIf(missing !== undefined)(`with the standard tools (${missing ?? 't
       expect(await fs('cp', '-r', `${image}:/tree`, `back-${type}`)).toMatchObject({ code: 0, notes: [] });
       expect(facts(`back-${type}`, true)).toEqual(facts('tree', true));
       expect((await fs('check', image)).lines.at(-1)).toMatch(/: ffs: sound/);
+      const { lines } = await fs('stat', `${image}:/tree`);
+      expect(lines.some((line) => /^  born: \d{4}-/.test(line))).toBe(type === 'ufs2');
       const bytes = readFileSync(image);
       const total = (type === 'ufs1' ? 8192 : 65_536) + 1008 + 8;
       bytes.writeUInt8(

@@ -65,7 +65,21 @@ describe('a Multiboot kernel', () => {
     expect(image.parts).toContainEqual({ address: LOAD + 64, zeroBytes: 36 });
   });
 
+  test('begins where it lies, not where it thinks to be', () => {
+    const bytes = new Uint8Array(64);
+    bytes.set(header(0), 8);
+    const high = { address: LOAD, virtual: 0xc100_0000, bytes };
+    expect(imageOf(elfOf([high], 0xc100_0010)).entry).toBe(LOAD + 16);
+    // As Linux has it.
+    expect(imageOf(elfOf([high], LOAD + 8)).entry).toBe(LOAD + 8);
+  });
+
   test.each<[string, Uint8Array, RegExp]>([
+    [
+      'that begins nowhere',
+      elfOf([{ address: LOAD, bytes: header(0) }], 0xc100_0000),
+      /in none of its segments/,
+    ],
     ['without a header', new Uint8Array(9000), /it has no Multiboot header/],
     [
       'with a wrong checksum',

@@ -14,24 +14,26 @@ export interface ElfPart {
   readonly bytes: Uint8Array;
   readonly memoryBytes?: number;
   readonly type?: number;
+  /** Where it thinks to be, if that is not where it lies. */
+  readonly virtual?: number;
 }
 
-/** An ELF file; its entry is its first part. */
-export function elfOf(parts: readonly ElfPart[]): Uint8Array<ArrayBuffer> {
+/** An ELF file; its entry is its first part, unless it is told. */
+export function elfOf(parts: readonly ElfPart[], entry = parts[0]?.address ?? 0): Uint8Array<ArrayBuffer> {
   const headers = ELF_HEADER_BYTES + parts.length * PROGRAM_HEADER_BYTES;
   const elf = new Uint8Array(headers + parts.reduce((sum, { bytes }) => sum + bytes.byteLength, 0));
   const view = new DataView(elf.buffer);
   elf.set([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]);
   view.setUint16(16, 2, true);
   view.setUint16(18, 3, true);
-  view.setUint32(24, parts[0]?.address ?? 0, true);
+  view.setUint32(24, entry, true);
   view.setUint32(28, ELF_HEADER_BYTES, true);
   view.setUint16(42, PROGRAM_HEADER_BYTES, true);
   view.setUint16(44, parts.length, true);
   let offset = headers;
-  for (const [index, { address, bytes, memoryBytes, type = 1 }] of parts.entries()) {
+  for (const [index, { address, bytes, memoryBytes, type = 1, virtual = address }] of parts.entries()) {
     const at = ELF_HEADER_BYTES + index * PROGRAM_HEADER_BYTES;
-    const words = [type, offset, address, address, bytes.byteLength, memoryBytes ?? bytes.byteLength];
+    const words = [type, offset, virtual, address, bytes.byteLength, memoryBytes ?? bytes.byteLength];
     for (const [word, value] of words.entries()) view.setUint32(at + 4 * word, value, true);
     elf.set(bytes, offset);
     offset += bytes.byteLength;

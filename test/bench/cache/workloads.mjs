@@ -6,8 +6,11 @@ export const BLOCK_BYTES = 4096;
 export const DEVICE_BLOCKS = 32_768;
 /** Blocks that fit the cache: reads of these are hits. */
 const WORKING_BLOCKS = 4096;
-/** No common divisor with the number of blocks, and far from one: no two reads are neighbours. */
-const STRIDE = 12_289;
+/**
+ * Of the blocks by the golden ratio: no common divisor with their number, and no two of some reads
+ * in a row are neighbours.
+ */
+const strideOf = (blocks) => 2 * Math.round(blocks * 0.309) + 1;
 
 export const DEPTHS = [1, 32];
 
@@ -15,8 +18,9 @@ export const DEPTHS = [1, 32];
 function places(wide) {
   let at = 0;
   const blocks = wide ? DEVICE_BLOCKS : WORKING_BLOCKS;
+  const stride = strideOf(blocks);
   return () => {
-    at = (at + STRIDE) % blocks;
+    at = (at + stride) % blocks;
     return at;
   };
 }

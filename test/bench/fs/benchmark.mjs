@@ -1,4 +1,4 @@
-/** `fs`: files in an image of ext2, ext4 or FAT32, by us, by npm packages, by FUSE and by the kernel. */
+/** `fs`: files in an image of ext2, ext4, FAT32 or UFS, by us, by npm packages, by FUSE and by the kernel. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 /** The versions of the npm packages that are measured. */
 const PEERS = { ext2fs: '4.2.5', 'file-disk': '8.0.1', fatfs: '0.10.8' };
 const IMAGE_MIB = 256;
+const GINIT = path('../../../packages/init/bin/ginit.js');
 /** npm fatfs takes four minutes for the files, so it does them once. */
 const SLOW_TIMEOUT_MS = 480_000;
 
@@ -18,7 +19,13 @@ const MAKERS = {
   ext2: ['mke2fs', '-q', '-F', '-t', 'ext2', '-b', '4096'],
   ext4: ['mke2fs', '-q', '-F', '-t', 'ext4', '-b', '4096', '-E', 'lazy_itable_init=0,lazy_journal_init=0'],
   fat32: ['mkfs.fat', '-F', '32', '-s', '8'],
+  // No tool of the host makes an empty UFS of these sizes.
+  ufs1: [process.execPath, GINIT, 'fs', 'mkfs', '-t', 'ufs1'],
+  ufs2: [process.execPath, GINIT, 'fs', 'mkfs', '-t', 'ufs2'],
+  'ufs2-log': [process.execPath, GINIT, 'fs', 'mkfs', '-t', 'ufs2', '--journal', 'end'],
 };
+/** Nobody else here mounts UFS: this kernel has none, and neither FUSE nor npm has one. */
+const UFS = { ufs1: 'UFS1', ufs2: 'UFS2', 'ufs2-log': 'UFS2 with a log' };
 
 /** An image, which each run copies; undefined where its tool is not there. */
 function makeImage(directory, type) {
@@ -64,6 +71,9 @@ function contenders({ directory, places, quick }) {
     make('ext2', 'ginit, mount of ext2', 'ext2', { driver: 'ginit' }),
     make('ext4', 'ginit, mount of ext4', 'ext4', { driver: 'ginit' }),
     make('fat32', 'ginit, mount of FAT32', 'fat32', { driver: 'ginit' }),
+    ...Object.entries(UFS).map(([id, title]) =>
+      make(id, `ginit, mount of ${title}`, id, { driver: 'ginit' }),
+    ),
     make('ext2fs', 'npm ext2fs, ext2', 'ext2', { skipped: lack }),
     make('fatfs', 'npm fatfs, FAT32, its data', 'fat32', { skipped: lack, work: { ...all, files: 0 } }),
     make('fatfs-files', 'npm fatfs, FAT32, its files', 'fat32', { ...slow, work: { ...all, dataMib: 0 } }),
@@ -85,7 +95,9 @@ export const fs = {
   contenders,
   figures: (median) =>
     Object.fromEntries(
-      ['ext2', 'ext4', 'fat32'].flatMap((id) => ALL.map((key) => [`${id}.${key}`, median(id, key)])),
+      ['ext2', 'ext4', 'fat32', ...Object.keys(UFS)].flatMap((id) =>
+        ALL.map((key) => [`${id}.${key}`, median(id, key)]),
+      ),
     ),
   /** Each the worst of its rows; a row that a peer cannot do does not count. */
   ratios: (median) => {

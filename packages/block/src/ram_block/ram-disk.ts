@@ -1,6 +1,6 @@
 /** A block device that is one dataspace: every request is a copy, done at once. */
 import { type Env } from '@ginit/core';
-import { copyInto } from '@ginit/core/packet-stream';
+import { copyApart } from '@ginit/core/packet-stream';
 import { attribute, element } from '@ginit/core/config';
 import { type BlockBackend, type BlockInfo, BLOCK_POLICY_ELEMENTS } from '@ginit/core/block';
 import { BLOCK_SIZE_ATTRIBUTE, PAYLOAD_ALIGN_LOG2, checkBlockSize } from '../lib/block-size.ts';
@@ -45,11 +45,11 @@ export class RamDisk implements BlockBackend {
   }
 
   read(block: number, count: number, into: Uint8Array): void {
-    copyInto(into, this.#range(block, count));
+    copyApart(into, this.#range(block, count));
   }
 
   write(block: number, count: number, from: Uint8Array): void {
-    copyInto(this.#range(block, count), from);
+    copyApart(this.#range(block, count), from);
   }
 
   /** There is nothing more stable than the memory, so a sync does nothing. */

@@ -1,7 +1,7 @@
 /** A block device that is the content of a ROM module: every request is a copy, done at once. */
 import { type Dataspace, type Env, Rom } from '@ginit/core';
 import { attribute, element } from '@ginit/core/config';
-import { copyInto } from '@ginit/core/packet-stream';
+import { copyApart } from '@ginit/core/packet-stream';
 import {
   type BlockBackend,
   blockError,
@@ -65,7 +65,7 @@ export class RomDisk implements BlockBackend {
     const content = this.#content.attach();
     const first = block * this.info.blockSize;
     const there = content.subarray(first, first + count * this.info.blockSize);
-    copyInto(into, there);
+    copyApart(into, there);
     // From then on the memory reads as zeros, which are not what the module holds.
     if (this.#content.revoked) throw blockError('Gone');
     // The last block may be longer than what is left of the module.

@@ -78,6 +78,21 @@ export class Arc implements ReplacementPolicy {
     this.#memory.queues.putFirst(slot, OFTEN);
   }
 
+  /**
+   * With its target at 0 and all chunks in one queue ARC may stay for good where it hits ten points
+   * less than it does from its own beginnings: it has more than one balance.
+   */
+  resemble(other: ReplacementPolicy | undefined): void {
+    if (!(other instanceof Arc)) return;
+    const { queues, slots } = this.#memory;
+    const { queues: its, slots: itsSlots } = other.#memory;
+    const held = its.length(ONCE) + its.length(OFTEN);
+    if (held === 0) return;
+    this.#target = Math.min(slots, (other.#target * slots) / itsSlots);
+    const once = Math.floor((queues.length(OFTEN) * its.length(ONCE)) / held);
+    for (let left = once; left > 0; left--) queues.putFirst(queues.last(OFTEN), ONCE);
+  }
+
   each(visit: (slot: number) => void): void {
     eachFromLast(this.#memory.queues, ONCE, visit);
     eachFromLast(this.#memory.queues, OFTEN, visit);

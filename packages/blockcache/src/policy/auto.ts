@@ -168,6 +168,7 @@ export class Auto implements ReplacementPolicy {
     this.#changes++;
     this.#policy = this.#make(this.chosen, this.#memory);
     for (const slot of order) this.#policy.adopt(slot);
+    this.#policy.resemble?.(this.#shadows[to]?.policy);
     this.#forget();
   }
 

@@ -26,6 +26,11 @@ export interface ReplacementPolicy {
   move(from: number, to: number): void;
   /** Puts in a chunk that has been in the cache under another policy. The coldest come first. */
   adopt(slot: number): void;
+  /**
+   * Takes over the balance that the same policy has found in another directory, whose chunks are a
+   * sample of those that were just adopted. Of a policy without a balance this is missing.
+   */
+  resemble?(other: ReplacementPolicy | undefined): void;
   /** Calls `visit` for all slots in use, roughly the one that goes first first. */
   each(visit: (slot: number) => void): void;
   /** The number of slots, and perhaps the arrays in `PolicyMemory`, have changed. */

@@ -27,6 +27,16 @@ export function copyInto(target: Uint8Array, source: Uint8Array, at = 0): void {
   }
 }
 
+/**
+ * The same for a source and a target that do not overlap, as the caller knows: it need not be found
+ * out, which costs some 50 ns. Throws RangeError if `source` does not fit.
+ */
+export function copyApart(target: Uint8Array, source: Uint8Array, at = 0): void {
+  if (source.length < FILL_BYTES_MIN || at + source.length > target.length) target.set(source, at);
+  else if (at === 0 && source.length === target.length) fill.call(target, source);
+  else fill.call(target, source, at, at + source.length);
+}
+
 /** Within one buffer, where ranges may overlap, only `set` is right. */
 function filledFaster(target: ArrayBufferLike, source: ArrayBufferLike): boolean {
   if (target === source) return false;

@@ -9,6 +9,9 @@ export class ViewCache {
   readonly #shift: number;
   readonly #none: Uint8Array;
   readonly #views: (Uint8Array | undefined)[] = Array.from({ length: CACHE_SLOTS });
+  /** The ranges of the views: V8 is slow to tell where a view of shared memory begins. */
+  readonly #offsets = new Int32Array(CACHE_SLOTS);
+  readonly #sizes = new Int32Array(CACHE_SLOTS);
 
   /** Ranges start at multiples of 2^shift. */
   constructor(bulk: Uint8Array, shift: number) {
@@ -24,14 +27,16 @@ export class ViewCache {
     // Ranges lie at equal distances, often powers of two. Folding the number gives up to 256 of
     // them a slot each.
     const slot = (number ^ (number >>> 8) ^ (number >>> 16)) & (CACHE_SLOTS - 1);
-    const kept = this.#views[slot];
-    if (kept !== undefined && kept.length === size && kept.byteOffset === this.#bulk.byteOffset + offset) {
-      return kept;
+    if (this.#sizes[slot] === size && this.#offsets[slot] === offset) {
+      const kept = this.#views[slot];
+      if (kept !== undefined) return kept;
     }
     if (offset < 0 || size < 0 || offset + size > this.#bulk.length)
       throw new RangeError('not in bulk buffer');
     const made = this.#bulk.subarray(offset, offset + size);
     this.#views[slot] = made;
+    this.#offsets[slot] = offset;
+    this.#sizes[slot] = size;
     return made;
   }
 }

@@ -1,6 +1,6 @@
 import { FsError, messageOf } from '../errors.ts';
 import { freeBlocksFrom } from './block-map-shrink.ts';
-import type { Departure } from '../vnode/departures.ts';
+import type { Departure } from '../volume/departures.ts';
 import { releaseAttributes } from './extended-attributes.ts';
 import type { Inode } from './inode.ts';
 import { loadInode, storeInode } from './inode-table.ts';

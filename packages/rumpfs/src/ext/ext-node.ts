@@ -62,6 +62,7 @@ export class ExtNode implements FileSystemNode {
       accessedMs: inode.accessedMs,
       modifiedMs: inode.modifiedMs,
       changedMs: inode.changedMs,
+      bornMs: inode.bornMs,
       allocatedBytes: inode.sectors * 512,
     };
   }

@@ -55,6 +55,11 @@ export function decodeInode(inode: Inode, view: DataView, base: number, superblo
   inode.changedMs = decodeTime(view, base, 12, TIME_OFFSET.changed, inode.extraBytes);
   inode.modifiedMs = decodeTime(view, base, 16, TIME_OFFSET.modified, inode.extraBytes);
   inode.accessedMs = decodeTime(view, base, 8, TIME_OFFSET.accessed, inode.extraBytes);
+  const { created, createdExtra } = TIME_OFFSET;
+  inode.bornMs =
+    inode.extraBytes >= createdExtra + 4 - BASIC_BYTES
+      ? decodeTime(view, base, created, createdExtra, inode.extraBytes)
+      : undefined;
 }
 
 /** Writes the fields that may have changed; bytes without a field here stay as they are. */
@@ -91,6 +96,7 @@ export function formatInode(inode: Inode, view: DataView, base: number, superblo
   inode.checksumSeed = seedOf(superblock, inode);
   if (sizeBytes < BASIC_BYTES + EXTRA_BYTES_OF_NEW) return;
   inode.extraBytes = EXTRA_BYTES_OF_NEW;
+  inode.bornMs = inode.changedMs;
   view.setUint16(base + 128, EXTRA_BYTES_OF_NEW, true);
   encodeTime(view, base, TIME_OFFSET.created, TIME_OFFSET.createdExtra, EXTRA_BYTES_OF_NEW, inode.changedMs);
 }

@@ -48,6 +48,8 @@ export class Inode {
   accessedMs = 0;
   modifiedMs = 0;
   changedMs = 0;
+  /** Undefined where the inode has no room for it. */
+  bornMs: number | undefined = undefined;
   /** The time of its deletion, in seconds. While it is an orphan, the number of the next orphan. */
   deletedTime = 0;
   extraBytes = 0;

@@ -1,11 +1,11 @@
-import { Mutex } from '@ginit/core/async';
 import type { BufferCache } from '../buffer/buffer-cache.ts';
 import type { ChangeGate } from '../buffer/change-gate.ts';
 import { FsError } from '../errors.ts';
 import type { Hypercalls } from '../hypercall/hypercalls.ts';
-import { WAITERS } from '../hypercall/waiters.ts';
 import type { Journal } from '../jbd2/journal.ts';
-import { type Departure, Departures } from '../vnode/departures.ts';
+import { Changes } from '../volume/changes.ts';
+import { Complaints } from '../volume/complaints.ts';
+import { type Departure, Departures } from '../volume/departures.ts';
 import { INCOMPATIBLE_FEATURE, READ_ONLY_FEATURE } from './features.ts';
 import { fileBytesMax, SMALL_FILE_BYTES_MAX } from './file-size.ts';
 import { Groups } from './groups.ts';
@@ -13,24 +13,6 @@ import type { Inode } from './inode.ts';
 import { PendingFrees } from './pending-frees.ts';
 import { Summary } from './summary.ts';
 import { STATE_FLAG, type Superblock } from './superblock.ts';
-
-const CORRUPTION_LINES_MAX = 16;
-/**
- * The budget has room for one departed node for this many bytes. When more wait for their end,
- * callers that add to them wait.
- */
-const BYTES_PER_DEPARTURE = 4096;
-const DEPARTURES_MIN = 64;
-/**
- * The part of the budget that the bitmaps of freed blocks may take before a sync is made for them.
- */
-const PENDING_PART = 16;
-const PENDING_BITMAPS_MIN = 8;
-/**
- * The number of times that an operation which finds no block or inode waits for freed ones and is
- * tried again: others may be faster each time.
- */
-const RECLAIMS_MAX = 4;
 
 /** A journal in use, and the gate through which operations enter its transactions. */
 export interface Journalling {
@@ -57,13 +39,8 @@ export class Volume {
   readonly journalling: Journalling | undefined;
   readonly #summary: Summary;
   readonly #stateAtMount: number;
-  #modified = false;
-  #modifying: Promise<void> | undefined = undefined;
-  #corruptions = 0;
-  readonly #oneSync = new Mutex(WAITERS);
-  readonly #departuresMax: number;
-  readonly #pendingBitmapsMax: number;
-  #depart: ((departure: Departure<Inode>) => Promise<void>) | undefined = undefined;
+  readonly #complaints: Complaints;
+  readonly #changes: Changes<Inode>;
 
   constructor(
     hypercalls: Hypercalls,
@@ -76,19 +53,27 @@ export class Volume {
     this.groups = new Groups(superblock);
     this.cache = cache;
     this.frees = new PendingFrees(superblock.blocksPerGroup);
-    const { memoryBytes } = hypercalls;
-    this.#departuresMax = Math.max(DEPARTURES_MIN, Math.floor(memoryBytes / BYTES_PER_DEPARTURE));
-    this.#pendingBitmapsMax = Math.max(
-      PENDING_BITMAPS_MIN,
-      Math.floor((memoryBytes / PENDING_PART / superblock.blocksPerGroup) * 8),
-    );
     this.writeable = parts.writeable;
     this.journalling = parts.journalling;
     this.entriesHaveTypes = superblock.has(INCOMPATIBLE_FEATURE.fileType);
     this.blockSizeBytes = superblock.blockSizeBytes;
     this.pointersPerBlock = superblock.blockSizeBytes / 4;
     this.#stateAtMount = superblock.state;
-    this.#summary = new Summary(this);
+    this.#complaints = new Complaints(superblock.formatName, (line) => hypercalls.console(line));
+    const summary = new Summary(this);
+    this.#summary = summary;
+    const { frees, departures, journalling } = this;
+    this.#changes = new Changes({
+      memoryBytes: hypercalls.memoryBytes,
+      unitsPerGroup: superblock.blocksPerGroup,
+      cache,
+      frees,
+      departures,
+      journalling: journalling && { gate: journalling.gate, log: journalling.journal },
+      stamp: () => summary.stamp(),
+      markInUse: () => this.#markInUse(),
+      crowded: () => false,
+    });
   }
 
   /** Reads the group descriptors. */
@@ -104,35 +89,12 @@ export class Volume {
    * errors.
    */
   corrupt(what: string): FsError {
-    this.#corruptions += 1;
-    const message = `${this.superblock.formatName}: ${what}`;
-    if (this.#corruptions <= CORRUPTION_LINES_MAX) this.hypercalls.console(message);
-    return new FsError('Corrupt', message);
+    return this.#complaints.corrupt(what);
   }
 
-  /**
-   * Carries out an operation that modifies the file system: all of what it changes becomes durable
-   * together, where there is a journal. Before that it marks the device's file system as not clean
-   * the first time, and holds the caller back while too much waits to be written. Where it finds no
-   * block or inode, and some were freed just now, it is done again when they can be used.
-   */
-  async change<Result>(action: () => Promise<Result>): Promise<Result> {
-    for (let reclaims = 0; ; reclaims += 1) {
-      const waiting = this.#begin();
-      if (waiting !== undefined) await waiting;
-      if (this.journalling === undefined) return action();
-      const { gate } = this.journalling;
-      if (!gate.tryEnter()) await gate.enter();
-      try {
-        return await action();
-      } catch (error) {
-        const full = error instanceof FsError && error.code === 'NoSpace';
-        if (!full || reclaims >= RECLAIMS_MAX || !this.frees.any) throw error;
-      } finally {
-        gate.leave();
-      }
-      await this.sync();
-    }
+  /** Carries out an operation that modifies the file system: see `Changes`. */
+  change<Result>(action: () => Promise<Result>): Promise<Result> {
+    return this.#changes.carryOut(action);
   }
 
   /**
@@ -207,43 +169,22 @@ export class Volume {
 
   /** Sets the function that handles a node once its names are durably gone. */
   onDeparture(depart: (departure: Departure<Inode>) => Promise<void>): void {
-    this.#depart = depart;
+    this.#changes.onDeparture(depart);
   }
 
-  /**
-   * Resolves when everything that was acknowledged is durable. Blocks that were freed before may be
-   * used again then.
-   */
-  async sync(): Promise<void> {
-    if (!this.#modified) return;
-    await this.#oneSync.acquire();
-    try {
-      const departures = this.departures.all();
-      await this.#syncOnce();
-      if (departures.length === 0) return;
-      for (const departure of departures) {
-        this.departures.remove(departure);
-        await this.#depart?.(departure);
-      }
-      await this.#syncOnce();
-    } finally {
-      this.#oneSync.release();
-    }
+  /** Resolves when everything that was acknowledged is durable. */
+  sync(): Promise<void> {
+    return this.#changes.sync();
   }
 
-  /**
-   * Makes freed blocks and inodes usable, by a sync, for callers that find no space. False if there
-   * are none, or if the caller's own operation would have to end first.
-   */
-  async reclaim(): Promise<boolean> {
-    if (this.journalled || (this.departures.size === 0 && !this.frees.any)) return false;
-    await this.sync();
-    return true;
+  /** Makes freed blocks and inodes usable: see `Changes`. */
+  reclaim(): Promise<boolean> {
+    return this.#changes.reclaim();
   }
 
   /** Leaves the file system as clean as it was found, or with errors if some were met. */
   async unmount(): Promise<void> {
-    if (!this.#modified) return;
+    if (!this.#changes.any) return;
     await this.sync();
     await this.journalling?.journal.finish();
     if (this.journalled) {
@@ -251,48 +192,18 @@ export class Volume {
       this.cache.log = undefined;
       this.superblock.needsRecovery = false;
     }
-    this.superblock.state = this.#stateAtMount | (this.#corruptions > 0 ? STATE_FLAG.errors : 0);
+    this.superblock.state = this.#stateAtMount | (this.#complaints.any ? STATE_FLAG.errors : 0);
     await this.cache.flushDurably();
   }
 
   /** Whether contradictions to the format were met. */
   get damaged(): boolean {
-    return this.#corruptions > 0;
+    return this.#complaints.any;
   }
 
-  #begin(): Promise<void> | undefined {
-    if (this.#modified) {
-      if (this.#tooMuchPending) return this.sync();
-      return this.cache.throttle();
-    }
-    this.#modifying ??= this.#markModified();
-    return this.#modifying;
-  }
-
-  get #tooMuchPending(): boolean {
-    return this.departures.size > this.#departuresMax || this.frees.bitmaps > this.#pendingBitmapsMax;
-  }
-
-  async #syncOnce(): Promise<void> {
-    if (!this.journalled) this.frees.take();
-    await this.#summary.stamp();
-    await this.cache.flushDurably();
-    if (!this.journalled) this.frees.release();
-  }
-
-  async #markModified(): Promise<void> {
-    try {
-      if (this.journalled) this.superblock.needsRecovery = true;
-      else this.superblock.state = this.#stateAtMount & ~STATE_FLAG.valid;
-      this.superblock.countMount(await this.hypercalls.now());
-      await this.#summary.stamp();
-      // The mark itself must not be in the journal, which it leads to.
-      this.cache.log = undefined;
-      await this.cache.flushDurably();
-      this.#modified = true;
-    } finally {
-      this.cache.log = this.journalling?.journal;
-      this.#modifying = undefined;
-    }
+  async #markInUse(): Promise<void> {
+    if (this.journalled) this.superblock.needsRecovery = true;
+    else this.superblock.state = this.#stateAtMount & ~STATE_FLAG.valid;
+    this.superblock.countMount(await this.hypercalls.now());
   }
 }

@@ -1,5 +1,5 @@
 import { FsError, messageOf } from '../errors.ts';
-import type { Departure } from '../vnode/departures.ts';
+import type { Departure } from '../volume/departures.ts';
 import type { UnnamedInode } from '../wapbl/log-records.ts';
 import { shrinkTo } from './block-map-shrink.ts';
 import { cutInSteps } from './cut-in-steps.ts';

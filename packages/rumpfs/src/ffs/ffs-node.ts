@@ -46,7 +46,7 @@ export class FfsNode implements FileSystemNode {
   }
 
   attributes(): Attributes {
-    const { inode } = this.open;
+    const { inode, parts } = this.open;
     return {
       id: this.id,
       type: this.type,
@@ -58,6 +58,7 @@ export class FfsNode implements FileSystemNode {
       accessedMs: inode.accessedMs,
       modifiedMs: inode.modifiedMs,
       changedMs: inode.changedMs,
+      bornMs: parts.volume.superblock.revision === 2 ? inode.bornMs : undefined,
       allocatedBytes: inode.sectors * 512,
     };
   }

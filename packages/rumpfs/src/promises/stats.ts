@@ -54,8 +54,8 @@ class TypeTests {
 }
 
 /**
- * The attributes of a node, as Node's `Stats`. There is no time of birth; that is the one of
- * change.
+ * The attributes of a node, as Node's `Stats`. Where a format has no time of birth, that is the one
+ * of change.
  */
 export class MountedStats extends TypeTests {
   readonly dev = 0;
@@ -73,6 +73,8 @@ export class MountedStats extends TypeTests {
   readonly mtimeMs: number;
   readonly ctimeMs: number;
   readonly birthtimeMs: number;
+  /** Whether `birthtime` is one, and not the time of change. */
+  readonly hasBirthtime: boolean;
 
   constructor({ attributes: facts, blockSizeBytes }: NodeFacts) {
     super(facts.type);
@@ -87,7 +89,8 @@ export class MountedStats extends TypeTests {
     this.atimeMs = facts.accessedMs;
     this.mtimeMs = facts.modifiedMs;
     this.ctimeMs = facts.changedMs;
-    this.birthtimeMs = facts.changedMs;
+    this.birthtimeMs = facts.bornMs ?? facts.changedMs;
+    this.hasBirthtime = facts.bornMs !== undefined;
   }
 
   get atime(): Date {

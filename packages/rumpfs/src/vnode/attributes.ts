@@ -21,6 +21,8 @@ export interface Attributes {
   readonly modifiedMs: number;
   /** The time of the last change of these attributes. */
   readonly changedMs: number;
+  /** The time when the node was made; undefined where the format has none. */
+  readonly bornMs?: number | undefined;
   /** The bytes that the node occupies on the device, including its own structures. */
   readonly allocatedBytes: number;
 }

@@ -147,6 +147,8 @@ export function readElf(elf: Uint8Array): LoadedKernel {
     throw new KernelError('its table of segments is impossible');
   }
   const segments: LoadedSegment[] = [];
+  const named = view.getUint32(24, true);
+  let entry: number | undefined;
   for (let index = 0; index < count; index++) {
     const at = table + index * size;
     if (view.getUint32(at, true) !== LOAD) continue;
@@ -158,7 +160,16 @@ export function readElf(elf: Uint8Array): LoadedKernel {
       throw new KernelError('one of its segments is impossible');
     }
     segments.push({ address, bytes: elf.subarray(offset, offset + fileBytes), memoryBytes });
+    entry ??= within(named, view.getUint32(at + 8, true), memoryBytes, address);
   }
   if (segments.length === 0) throw new KernelError('it has no segment to load');
-  return { entry: view.getUint32(24, true), segments };
+  // Linux names its entry by the address where it lies, others by the one where it thinks to be.
+  for (const { address, memoryBytes } of segments) entry ??= within(named, address, memoryBytes, address);
+  if (entry === undefined) throw new KernelError('its entry is in none of its segments');
+  return { entry, segments };
+}
+
+/** Where an address of a segment lies, if it is one. */
+function within(named: number, start: number, bytes: number, address: number): number | undefined {
+  return named >= start && named - start < bytes ? address + (named - start) : undefined;
 }

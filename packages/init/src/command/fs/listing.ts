@@ -15,6 +15,7 @@ export interface ShownNode {
   readonly modified: string;
   readonly accessed: string;
   readonly changed: string;
+  readonly born?: string;
   readonly target?: string;
 }
 
@@ -59,6 +60,7 @@ export function shownNode(path: string, stats: MountedStats, target?: string): S
     modified: stats.mtime.toISOString(),
     accessed: stats.atime.toISOString(),
     changed: stats.ctime.toISOString(),
+    ...(stats.hasBirthtime ? { born: stats.birthtime.toISOString() } : {}),
     ...(target === undefined ? {} : { target }),
   };
 }
@@ -103,5 +105,6 @@ export function statLines(node: ShownNode): readonly string[] {
     `  modified: ${node.modified}`,
     `  accessed: ${node.accessed}`,
     `  changed: ${node.changed}`,
+    ...(node.born === undefined ? [] : [`  born: ${node.born}`]),
   ];
 }

@@ -166,7 +166,7 @@ export const GUESTS: readonly Guest[] = [
   },
   {
     name: 'gnumach',
-    about: 'GNU Mach, the kernel of the Hurd, by the Multiboot specification; for the engine qemu',
+    about: 'GNU Mach, the kernel of the Hurd, by the Multiboot specification',
     architecture: 'i386',
     packages: [{ name: 'gnumach-image-1.8-486' }],
     made: { files: { kernel: { gzip: 'boot/gnumach-1.8-486.gz' } } },

@@ -1,5 +1,5 @@
 /** What is asked of an inode here, whichever format has it. */
-interface Leaver {
+export interface Leaver {
   readonly id: number;
   /** Sectors of 512 bytes that it has. */
   readonly sectors: number;
