@@ -46,7 +46,9 @@ export const READ_ONLY = {
   orphanPresent: 0x1_0000,
 };
 const INCOMPATIBLE_KNOWN = Object.values(INCOMPATIBLE).reduce((all, bit) => all | bit, 0);
-/** The features of ext2 and ext3, the last of which has directories as B-trees, which nobody made. */
+/**
+ * The features of ext2 and ext3, the last of which has directories as B-trees, which nobody made.
+ */
 const INCOMPATIBLE_OLD = INCOMPATIBLE.fileType | INCOMPATIBLE.recover | INCOMPATIBLE.metaGroups;
 const READ_ONLY_OLD = READ_ONLY.sparse | READ_ONLY.largeFile | 0x4;
 const READ_ONLY_KNOWN = Object.values(READ_ONLY).reduce((all, bit) => all | bit, 0x4 | 0x40 | 0x1000);
