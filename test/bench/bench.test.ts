@@ -71,7 +71,7 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
     ratios: ['latencyVsNats', 'throughputVsNats', 'packetsVsPublish'],
   },
   fs: {
-    figures: ['ext2.write', 'ext4.create', 'fat32.readWarm'],
+    figures: ['ext2.write', 'ext4.create', 'fat32.readWarm', 'exfat.create'],
     ratios: ['ext2VsNpmExt2fs'],
   },
   trace: { figures: ['offNs', 'eventNs', 'rpcOffUs', 'rpcOnUs'], ratios: ['rpcOnVsOff'] },

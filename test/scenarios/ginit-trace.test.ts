@@ -56,7 +56,7 @@ afterAll(async () => {
   place[Symbol.dispose]();
 });
 
-const trace = (...args: readonly string[]) => place.run('trace', ...NAME, '--duration', '1500ms', ...args);
+const trace = (...args: readonly string[]) => place.run('trace', ...NAME, '--duration', '800ms', ...args);
 
 test('shows events as they come, of the components that are named', async () => {
   const { code, stdout, stderr } = await trace('adder', '--policy', 'rpc_args,checkpoint');

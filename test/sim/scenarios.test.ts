@@ -61,6 +61,8 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/scenarios/running.test.ts': 'the commands that look at a running system',
   'test/scenarios/scheduling.test.ts': 'CPUs and priorities of threads, as the kernel has them',
   'test/scenarios/ginit-trace.test.ts': 'commands on a running system',
+  'test/scenarios/trace-deaths.test.ts': 'processes that are killed by a command',
+  'test/scenarios/trace-files.test.ts': "the kernel's FUSE, and tools of the host",
   'test/scenarios/trace.test.ts': 'threads, processes and jails; it simulates the same itself',
   'test/scenarios/sequence.test.ts': 'what a check says; its system is simulated beside it',
   'test/scenarios/schema.test.ts': 'no systems: it compares configs with the XML Schema',

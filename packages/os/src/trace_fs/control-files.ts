@@ -14,6 +14,11 @@ export interface ControlFile {
   write?(content: Uint8Array): Promise<void>;
   /** Whether what is written in parts is one content: then each part is tried with those before. */
   readonly whole?: boolean;
+  /**
+   * Whether a part of it is of no use: then it changes at looks only, when those who watch it are
+   * told, so that nobody reads the content of today up to the length of yesterday.
+   */
+  readonly stable?: boolean;
 }
 
 const encoder = new TextEncoder();
@@ -23,7 +28,7 @@ const flag = (value: boolean): Uint8Array => line(value ? '1' : '0');
 
 /** A file of a trace in the format of Chrome and Perfetto. */
 export function pictureFile(components: () => readonly TracedComponent[]): ControlFile {
-  return { read: () => encoder.encode(`${JSON.stringify(chromeTrace(components()))}\n`) };
+  return { read: () => encoder.encode(`${JSON.stringify(chromeTrace(components()))}\n`), stable: true };
 }
 
 /** A subject's part of a picture. */

@@ -27,16 +27,25 @@ export class TraceFile {
   }
 
   get sizeBytes(): number {
-    this.#shown = this.file.read();
-    return this.#shown.length;
+    return this.#look().length;
+  }
+
+  /** What was shown before is not shown to those who begin to read from now on. */
+  refresh(): void {
+    this.#shown = undefined;
   }
 
   /** Copies the content from `position` on; the result is how much. */
   read(position: number, into: Uint8Array): number {
-    if (position === 0 || !this.#shown) this.#shown = this.file.read();
-    const part = this.#shown.subarray(position, position + into.length);
+    const shown = position === 0 ? this.#look() : (this.#shown ?? this.#look());
+    const part = shown.subarray(position, position + into.length);
     into.set(part);
     return part.length;
+  }
+
+  #look(): Uint8Array {
+    if (this.file.stable !== true || !this.#shown) this.#shown = this.file.read();
+    return this.#shown;
   }
 
   /** What was written from the last truncation on, with this. */

@@ -117,10 +117,15 @@ export class TraceTree {
       if (this.#shown.get(subject) === now) continue;
       this.#shown.set(subject, now);
       any = true;
-      for (const file of directory.children.values()) this.onChange(file);
+      for (const file of directory.children.values()) this.#changed(file);
     }
     const picture = this.root.children.get('events.json');
-    if (any && picture) this.onChange(picture);
+    if (any && picture) this.#changed(picture);
+  }
+
+  #changed(node: TraceNode): void {
+    if (node.type === 'file') node.refresh();
+    this.onChange(node);
   }
 
   #tellPath(path: readonly string[]): void {
