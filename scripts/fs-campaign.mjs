@@ -7,9 +7,9 @@ import { compile, root, setUp } from './setup.mjs';
 
 const HELP = `fs-campaign: tries the file systems of rumpfs with hostile images, power failures, or long sequences of operations
 
-  npm run fs-campaign -- hostile ext2|ext4|msdos|cd9660|ffs [OPTIONS]
-  npm run fs-campaign -- crash   ext2|ext4|msdos|ffs        [OPTIONS]
-  npm run fs-campaign -- model   ext2|ext4|msdos|ffs        [OPTIONS]
+  npm run fs-campaign -- hostile ext2|ext4|msdos|exfat|cd9660|ffs [OPTIONS]
+  npm run fs-campaign -- crash   ext2|ext4|msdos|exfat|ffs        [OPTIONS]
+  npm run fs-campaign -- model   ext2|ext4|msdos|exfat|ffs        [OPTIONS]
 
   --count N   so many images (default 1000), or runs: each with a power failure at every write of it (default 20), or
               each of 600 random steps that are compared with a model (default 40)
@@ -21,9 +21,9 @@ command line is wrong.`;
 
 const USAGE_EXIT_CODE = 2;
 const KINDS = {
-  hostile: ['ext2', 'ext4', 'msdos', 'cd9660', 'ffs'],
-  crash: ['ext2', 'ext4', 'msdos', 'ffs'],
-  model: ['ext2', 'ext4', 'msdos', 'ffs'],
+  hostile: ['ext2', 'ext4', 'msdos', 'exfat', 'cd9660', 'ffs'],
+  crash: ['ext2', 'ext4', 'msdos', 'exfat', 'ffs'],
+  model: ['ext2', 'ext4', 'msdos', 'exfat', 'ffs'],
 };
 const USUAL_COUNTS = { hostile: 1000, crash: 20, model: 40 };
 const SEEDS = 2 ** 31;

@@ -309,6 +309,43 @@ describe.skipIf(missing !== undefined)(`with the standard tools (${missing ?? 't
     expect(damaged.lines.at(-1)).toMatch(/ext\.img: ext2: sound/);
   });
 
+  test('an exFAT is made, filled, damaged, found so and mended', async () => {
+    const image = imageFile('stick.img', 12 * MIB);
+    const made = await fs('mkfs', '-t', 'exfat', '-b', '8K', '-L', 'Größe', '--serial', '1234-ABCD', image);
+    expect(made).toMatchObject({ code: 0, notes: [] });
+    expect(readFileSync(image).readUInt32LE(100)).toBe(0x1234_abcd);
+    expect(await fs('mkfs', '-t', 'exfat', image)).toMatchObject({
+      notes: [expect.stringMatching(/has a file system \(exfat\): --force makes a new one/)],
+    });
+    expect(await fs('cp', '-r', 'tree', `${image}:/`)).toMatchObject({
+      code: 1,
+      notes: [expect.stringMatching(/sub\/link: there are no links/)],
+    });
+    expect((await fs('cat', `${image}:/TREE/Sub/large`)).bytes.equals(readFileSync('tree/sub/large'))).toBe(
+      true,
+    );
+    expect((await fs('df', image)).lines.join(' ')).toMatch(/exfat/);
+    expect((await fs('check', image)).lines.at(-1)).toMatch(/: exfat: sound/);
+    const bytes = readFileSync(image);
+    // The last byte of the first sector of the bitmap, and the checksum of a file.
+    bytes.writeUInt8(0xff, bytes.readUInt32LE(88) * 512 + 150);
+    const note = bytes.indexOf(Buffer.from('note.txt', 'utf16le')) - 66;
+    bytes.writeUInt16LE(0x1234, note + 2);
+    writeFileSync(image, bytes);
+    expect((await fs('check', image)).code).toBe(1);
+    const mended = await fs('check', '--repair', image);
+    expect(mended).toMatchObject({ code: 0 });
+    expect((await fs('cat', `${image}:/tree/note.txt`)).bytes.equals(readFileSync('tree/note.txt'))).toBe(
+      true,
+    );
+    expect((await fs('check', image)).lines.at(-1)).toMatch(/: exfat: sound/);
+    for (const wrong of [
+      ['--serial', '12'],
+      ['-I', '128'],
+    ])
+      expect((await fs('mkfs', '-t', 'exfat', '--force', ...wrong, image)).code).not.toBe(0);
+  });
+
   test('a UFS is made, filled, damaged, found so and mended', async () => {
     for (const [type, order, ...journal] of [
       ['ufs1', 'big', '--journal', 'inside', '--journal-size', '2M'],

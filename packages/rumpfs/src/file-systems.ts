@@ -1,6 +1,7 @@
 import { mountCd9660, probeCd9660 } from './cd9660/cd9660.ts';
 import { checkMsdos } from './check/check-msdos.ts';
 import { checkCd9660 } from './check/cd9660/check-cd9660.ts';
+import { checkExfat, repairExfat } from './check/exfat/check-exfat.ts';
 import { checkExt } from './check/ext/check-ext.ts';
 import { checkFfs, repairFfs } from './check/ffs/check-ffs.ts';
 import type { CheckReport, RepairReport } from './check/report.ts';
@@ -30,7 +31,7 @@ const types: ReadonlyMap<string, FileSystemType> = new Map<string, FileSystemTyp
   ['cd9660', { probe: probeCd9660, mount: mountCd9660, check: checkCd9660 }],
   ['msdos', { probe: probeMsdos, mount: mountMsdos, check: checkMsdos }],
   ['ffs', { probe: probeFfs, mount: mountFfs, check: checkFfs, repair: repairFfs }],
-  ['exfat', { probe: probeExfat, mount: mountExfat }],
+  ['exfat', { probe: probeExfat, mount: mountExfat, check: checkExfat, repair: repairExfat }],
 ]);
 
 /** Other names of formats: those of ext2's successors, and the one that NetBSD has. */

@@ -6,6 +6,7 @@ import { EXFAT_FORMS, ExfatWorkshop, missingExfatTools } from './exfat-tools.ts'
 import type { MemoryOptions } from './memory-hypercalls.ts';
 import { Pair } from './model-pair.ts';
 import { anyStep, located } from './model-steps.ts';
+import { ourFindings } from './our-check.ts';
 
 const workshop = new ExfatWorkshop();
 afterAll(() => workshop.dispose());
@@ -47,6 +48,7 @@ describe.skipIf(missingExfatTools)(`exfat against a model ${missingExfatTools ??
           await pair.compareAll();
           const done = await pair.end();
           expect(workshop.check(done)).toBe('');
+          expect(await ourFindings(done, 'exfat')).toBe('');
         });
         await fc.assert(property, { numRuns: propertyRuns(1), endOnFailure: true });
       });

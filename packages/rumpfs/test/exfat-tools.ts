@@ -105,14 +105,13 @@ export class ExfatWorkshop {
     const path = this.save(image);
     const folder = join(this.folder, 'mounted');
     mkdirSync(folder, { recursive: true });
-    this.#onLoop(path, sectorBytes, (device) => {
-      this.run('mount.exfat-fuse', [device, folder]);
-      try {
-        action(folder);
-      } finally {
-        this.run('umount', [folder]);
-      }
-    });
+    // The device goes with the mount, as it is given up while it is mounted.
+    this.#onLoop(path, sectorBytes, (device) => this.run('mount.exfat-fuse', [device, folder]));
+    try {
+      action(folder);
+    } finally {
+      this.run('umount', [folder]);
+    }
     return bytesOf(path);
   }
 

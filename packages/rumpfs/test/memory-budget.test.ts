@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { FsError } from '../src/errors.ts';
 import { missingTools, Workshop } from './e2fsprogs.ts';
+import { ExfatWorkshop, missingExfatTools } from './exfat-tools.ts';
 import { FatWorkshop, missingFatTools } from './fat-tools.ts';
 import { IsoWorkshop, missingIsoTools } from './iso-tools.ts';
 import { Mounted, pattern, same } from './mounting.ts';
@@ -79,6 +80,18 @@ test.skipIf(missingFatTools !== undefined)('msdos', async () => {
   ]) {
     const image = workshop.make({ sizeBytes: 4 << 20, args });
     await tryBudgets(image, 'msdos', 4 << 10, (fs) => work(fs, 'msdos'));
+  }
+  workshop.dispose();
+});
+
+test.skipIf(missingExfatTools !== undefined)('exfat', async () => {
+  const workshop = new ExfatWorkshop();
+  for (const args of [
+    ['-c', '4K', '-b', '64K'],
+    ['-c', '512', '-b', '64K'],
+  ]) {
+    const image = workshop.make({ sizeBytes: 4 << 20, args });
+    await tryBudgets(image, 'exfat', 4 << 10, (fs) => work(fs, 'exfat'));
   }
   workshop.dispose();
 });

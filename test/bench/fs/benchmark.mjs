@@ -1,6 +1,6 @@
-/** `fs`: files in an image of ext2, ext4, FAT32 or UFS, by us, by npm packages, by FUSE and by the kernel. */
+/** `fs`: files in an image of ext, FAT32, exFAT or UFS, by us, by npm packages, by FUSE and by the kernel. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hasCommand } from '../harness/environment.mjs';
@@ -19,6 +19,7 @@ const MAKERS = {
   ext2: ['mke2fs', '-q', '-F', '-t', 'ext2', '-b', '4096'],
   ext4: ['mke2fs', '-q', '-F', '-t', 'ext4', '-b', '4096', '-E', 'lazy_itable_init=0,lazy_journal_init=0'],
   fat32: ['mkfs.fat', '-F', '32', '-s', '8'],
+  exfat: ['mkfs.exfat', '-c', '4K'],
   // No tool of the host makes an empty UFS of these sizes.
   ufs1: [process.execPath, GINIT, 'fs', 'mkfs', '-t', 'ufs1'],
   ufs2: [process.execPath, GINIT, 'fs', 'mkfs', '-t', 'ufs2'],
@@ -54,6 +55,12 @@ function mountLack(command) {
     : `${command} is not there`;
 }
 
+/** Why the kernel cannot mount a format; undefined if it can. */
+function kernelLack(type) {
+  const known = existsSync('/proc/filesystems') && readFileSync('/proc/filesystems', 'utf8').includes(type);
+  return known ? mountLack() : `the kernel has no ${type}`;
+}
+
 function contenders({ directory, places, quick }) {
   const { free, one } = places;
   const { folder, lack } = installPeers(directory);
@@ -71,6 +78,7 @@ function contenders({ directory, places, quick }) {
     make('ext2', 'ginit, mount of ext2', 'ext2', { driver: 'ginit' }),
     make('ext4', 'ginit, mount of ext4', 'ext4', { driver: 'ginit' }),
     make('fat32', 'ginit, mount of FAT32', 'fat32', { driver: 'ginit' }),
+    make('exfat', 'ginit, mount of exFAT', 'exfat', { driver: 'ginit' }),
     ...Object.entries(UFS).map(([id, title]) =>
       make(id, `ginit, mount of ${title}`, id, { driver: 'ginit' }),
     ),
@@ -79,8 +87,13 @@ function contenders({ directory, places, quick }) {
     make('fatfs-files', 'npm fatfs, FAT32, its files', 'fat32', { ...slow, work: { ...all, dataMib: 0 } }),
     make('fuse-ext2', 'fuse2fs, ext2', 'ext2', { driver: 'fuse2fs', skipped: mountLack('fuse2fs') }),
     make('fuse-ext4', 'fuse2fs, ext4', 'ext4', { driver: 'fuse2fs', skipped: mountLack('fuse2fs') }),
+    make('exfat-fuse', 'exfat-fuse, exFAT', 'exfat', { skipped: mountLack('mount.exfat-fuse') }),
     make('kernel-ext2', 'the kernel, loop mount of ext2', 'ext2', { driver: 'kernel', skipped: mountLack() }),
     make('kernel-ext4', 'the kernel, loop mount of ext4', 'ext4', { driver: 'kernel', skipped: mountLack() }),
+    make('kernel-exfat', 'the kernel, loop mount of exFAT', 'exfat', {
+      driver: 'kernel',
+      skipped: kernelLack('exfat'),
+    }),
   ];
 }
 
@@ -95,7 +108,7 @@ export const fs = {
   contenders,
   figures: (median) =>
     Object.fromEntries(
-      ['ext2', 'ext4', 'fat32', ...Object.keys(UFS)].flatMap((id) =>
+      ['ext2', 'ext4', 'fat32', 'exfat', ...Object.keys(UFS)].flatMap((id) =>
         ALL.map((key) => [`${id}.${key}`, median(id, key)]),
       ),
     ),
@@ -110,8 +123,16 @@ export const fs = {
       ext2VsFuse2fs: against('ext2', ['fuse-ext2'], ALL),
       ext4VsFuse2fs: against('ext4', ['fuse-ext4'], ALL),
       fatVsNpmFatfs: against('fat32', ['fatfs', 'fatfs-files'], ALL),
+      exfatVsExfatFuse: against('exfat', ['exfat-fuse'], ALL),
       ext2VsKernel: against('ext2', ['kernel-ext2'], DATA),
     };
   },
-  aims: { ext2VsNpmExt2fs: 20, ext2VsFuse2fs: 2, ext4VsFuse2fs: 2, fatVsNpmFatfs: 20, ext2VsKernel: 0.5 },
+  aims: {
+    ext2VsNpmExt2fs: 20,
+    ext2VsFuse2fs: 2,
+    ext4VsFuse2fs: 2,
+    fatVsNpmFatfs: 20,
+    exfatVsExfatFuse: 2,
+    ext2VsKernel: 0.5,
+  },
 };

@@ -1,5 +1,6 @@
 import type { BlockBuffer } from '../buffer/block-buffer.ts';
 import type { BufferCache } from '../buffer/buffer-cache.ts';
+import { readAround } from '../buffer/read-around.ts';
 import { blockOfCluster, FIRST_CLUSTER, type Layout } from '../fat/layout.ts';
 import { CLUSTER_RUN_NONE, type ClusterRun } from './cluster-run.ts';
 
@@ -31,6 +32,18 @@ export class AllocationBitmap {
     this.#end = clusterCount + FIRST_CLUSTER;
     let bytes = 0;
     this.#ends = runs.map(({ count }) => (bytes += count * layout.blocksPerCluster * layout.blockBytes));
+  }
+
+  /** Reads the part that was missing, with what is around it. Rejects with `InputOutput`. */
+  async readMissing(): Promise<void> {
+    const { missing } = this;
+    const blocks = ({ count }: ClusterRun): number => count * this.#layout.blocksPerCluster;
+    for (const run of this.#runs) {
+      const first = blockOfCluster(this.#layout, run.cluster);
+      if (missing >= first && missing < first + blocks(run))
+        readAround(this.#cache, missing, first, first + blocks(run));
+    }
+    await this.#cache.read(missing);
   }
 
   /** 1 for a cluster that is in use, 0 for a free one. */

@@ -1,4 +1,6 @@
 import type { BlockBuffer } from '../buffer/block-buffer.ts';
+import { readAround } from '../buffer/read-around.ts';
+import { FsError } from '../errors.ts';
 import { blockOfCluster } from '../fat/layout.ts';
 import { allocateClusters, writeEmptyCluster } from './allocate.ts';
 import type { Chain } from './chain.ts';
@@ -8,6 +10,8 @@ import type { Volume } from './volume.ts';
 
 /** The most bytes of a directory. */
 export const DIRECTORY_BYTES_MAX = 256 * 1024 * 1024;
+/** So far the chain of a directory is followed, to read on. */
+const AHEAD_CLUSTERS = 32;
 
 /** What a directory asks of the node that it belongs to; the root has none of it. */
 export interface DirectoryOwner {
@@ -87,6 +91,13 @@ export class DirectorySlots {
     return blocks;
   }
 
+  /** Reads the block where a slot is, and what lies behind it on the device as in the directory. */
+  readOn(slot: number, block: number): Promise<BlockBuffer> {
+    const { cache } = this.#volume;
+    readAround(cache, block, block, block + this.#blocksSideBySide(Math.floor(slot / this.perBlock)));
+    return cache.read(block);
+  }
+
   /** The byte of the device where a slot is, divided by the size of an entry. */
   async positionOf(slot: number): Promise<number> {
     return (await this.blockOf(slot)) * this.perBlock + (slot % this.perBlock);
@@ -135,6 +146,20 @@ export class DirectorySlots {
     change: (entry: (slot: number) => EntryPlace) => void,
   ): Promise<void> {
     while (!this.tryChange(slot, count, change)) await this.bringIn();
+  }
+
+  /** The number of blocks from one on that lie side by side, as far as the FAT in memory tells. */
+  #blocksSideBySide(logical: number): number {
+    const { blocksPerCluster } = this.#volume.layout;
+    const within = logical % blocksPerCluster;
+    const run = new ClusterRun();
+    try {
+      this.#chain.tryMap((logical - within) / blocksPerCluster, AHEAD_CLUSTERS, run);
+    } catch (error) {
+      // A chain that goes wrong later on is told of when the walk comes there.
+      if (!(error instanceof FsError)) throw error;
+    }
+    return Math.max(1, run.count) * blocksPerCluster - within;
   }
 
   /** The device's block of a block of the directory; -1 behind its end, -2 without the FAT. */

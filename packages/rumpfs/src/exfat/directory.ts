@@ -141,7 +141,7 @@ export class Directory {
         walk.close();
         return;
       }
-      const buffer = cache.peek(block) ?? (await cache.read(block));
+      const buffer = cache.peek(block) ?? (await this.slots.readOn(logical * perBlock, block));
       if (walk.walk(buffer.bytes, skip, block * perBlock)) return;
       skip = 0;
     }

@@ -1,4 +1,5 @@
 import type { BufferCache } from '../buffer/buffer-cache.ts';
+import { readAround } from '../buffer/read-around.ts';
 import { FIRST_CLUSTER, type Layout } from '../fat/layout.ts';
 import type { Geometry } from './boot-region.ts';
 
@@ -22,6 +23,7 @@ export class FatTable {
   /** One more than the number of the last cluster. */
   readonly end: number;
   readonly #start: number;
+  readonly #bytes: number;
   readonly #layout: Layout;
   readonly #cache: BufferCache;
 
@@ -29,8 +31,18 @@ export class FatTable {
   constructor(geometry: Geometry, layout: Layout, cache: BufferCache, active: number) {
     this.end = geometry.clusterCount + FIRST_CLUSTER;
     this.#start = geometry.fatStart + active * geometry.fatBytes - layout.baseBytes;
+    this.#bytes = geometry.fatBytes;
     this.#layout = layout;
     this.#cache = cache;
+  }
+
+  /** Reads the part that was missing, with what is around it. Rejects with `InputOutput`. */
+  async readMissing(): Promise<void> {
+    const { blockBytes } = this.#layout;
+    const first = Math.floor(this.#start / blockBytes);
+    const end = Math.ceil((this.#start + this.#bytes) / blockBytes);
+    readAround(this.#cache, this.missing, first, end);
+    await this.#cache.read(this.missing);
   }
 
   /** The cluster behind another one, if that is in memory. */

@@ -112,15 +112,13 @@ export class Volume {
   }
 
   /** Reads the part of the FAT that was missing. Rejects with `InputOutput`. */
-  async readFat(): Promise<void> {
-    const { missing } = this.fat;
-    this.cache.prefetch(missing, 1);
-    await this.cache.read(missing);
+  readFat(): Promise<void> {
+    return this.fat.readMissing();
   }
 
   /** Reads the part of the bitmap that was missing. Rejects with `InputOutput`. */
-  async readBitmap(): Promise<void> {
-    await this.cache.read(this.bitmap.missing);
+  readBitmap(): Promise<void> {
+    return this.bitmap.readMissing();
   }
 
   /** Changes an entry of the FAT. Rejects with `InputOutput`. */
@@ -233,7 +231,6 @@ export class Volume {
     for (let byte = 0; byte < bytes; ) {
       const { free, nextByte } = this.bitmap.countFree(byte);
       if (free === BITMAP_MISSING) {
-        this.cache.prefetch(this.bitmap.missing, 1);
         await this.readBitmap();
         continue;
       }

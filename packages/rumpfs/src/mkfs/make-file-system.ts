@@ -1,6 +1,7 @@
 /** Makes new file systems, of the formats that can be made. */
 import { FsError } from '../errors.ts';
 import type { FormatDevice, FormatWorld } from './format-device.ts';
+import { makeExfat } from './make-exfat.ts';
 import { type ExtOptions, makeExt } from './make-ext.ts';
 import { makeFfs, type FfsOptions } from './make-ffs.ts';
 import { makeMsdos, type MsdosOptions } from './make-msdos.ts';
@@ -14,6 +15,7 @@ export const MADE_TYPES = [
   'fat12',
   'fat16',
   'fat32',
+  'exfat',
   'ufs1',
   'ufs2',
 ] as const;
@@ -23,7 +25,7 @@ export type MadeType = (typeof MADE_TYPES)[number];
 /** Wishes for a new file system; a missing one is chosen by the size of the device. */
 export interface MakeOptions {
   readonly label?: string | undefined;
-  /** Bytes of a block of ext or UFS, or of a cluster of a FAT. */
+  /** Bytes of a block of ext or UFS, or of a cluster of a FAT or exFAT. */
   readonly blockBytes?: number | undefined;
   /** UFS: bytes of a fragment, of which a block has 1, 2, 4 or 8. */
   readonly fragmentBytes?: FfsOptions['fragmentBytes'];
@@ -37,8 +39,10 @@ export interface MakeOptions {
   readonly journal?: FfsOptions['journal'];
   /** UFS: bytes of the journal. */
   readonly journalBytes?: FfsOptions['journalBytes'];
-  /** FAT: bytes of a sector. */
+  /** FAT, exFAT: bytes of a sector. */
   readonly sectorBytes?: MsdosOptions['sectorBytes'];
+  /** FAT, exFAT: the serial number, of 32 bits; by chance if it is missing. */
+  readonly serial?: MsdosOptions['serial'];
 }
 
 /** Whether a word names a format that can be made. */
@@ -57,12 +61,12 @@ export async function makeFileSystem(
   world: FormatWorld,
 ): Promise<void> {
   const { label, blockBytes, bytesPerInode, inodeBytes, sectorBytes } = options;
-  const { fragmentBytes, byteOrder, journal, journalBytes } = options;
+  const { fragmentBytes, byteOrder, journal, journalBytes, serial } = options;
   switch (type) {
     case 'ext2':
     case 'ext3':
     case 'ext4':
-      refuse(type, { sectorBytes, fragmentBytes, byteOrder, journal, journalBytes });
+      refuse(type, { sectorBytes, fragmentBytes, byteOrder, journal, journalBytes, serial });
       return makeExt(device, type, { label, blockBytes, bytesPerInode, inodeBytes }, world);
     case 'msdos':
     case 'fat12':
@@ -70,11 +74,14 @@ export async function makeFileSystem(
     case 'fat32': {
       refuse(type, { bytesPerInode, inodeBytes, fragmentBytes, byteOrder, journal, journalBytes });
       const bits = BITS[type];
-      return makeMsdos(device, { label, clusterBytes: blockBytes, sectorBytes, bits }, world);
+      return makeMsdos(device, { label, clusterBytes: blockBytes, sectorBytes, bits, serial }, world);
     }
+    case 'exfat':
+      refuse(type, { bytesPerInode, inodeBytes, fragmentBytes, byteOrder, journal, journalBytes });
+      return makeExfat(device, { label, clusterBytes: blockBytes, sectorBytes, serial }, world);
     case 'ufs1':
     case 'ufs2': {
-      refuse(type, { inodeBytes, sectorBytes });
+      refuse(type, { inodeBytes, sectorBytes, serial });
       const version = type === 'ufs1' ? 1 : 2;
       const sizes = { blockBytes, fragmentBytes, bytesPerInode };
       return makeFfs(device, { label, version, order: byteOrder, ...sizes, journal, journalBytes }, world);

@@ -11,6 +11,8 @@ import { FAT_COPIES, type MsdosGeometry, msdosGeometry, type MsdosWishes } from 
 export interface MsdosOptions extends MsdosWishes {
   /** At most 11 characters of code page 437. */
   readonly label?: string | undefined;
+  /** The serial number, of 32 bits; by chance if it is missing. */
+  readonly serial?: number | undefined;
 }
 
 const LABEL_CHARACTERS = 11;
@@ -35,8 +37,7 @@ export async function makeMsdos(
   const sectorBytes = options.sectorBytes ?? device.sectorSizeBytes;
   const geometry = msdosGeometry(writer.sizeBytes, { ...options, sectorBytes });
   const label = labelOf(options.label);
-  const serial = new Uint8Array(4);
-  world.random(serial);
+  const serial = serialOf(options.serial, world);
   const fatsStart = geometry.reserved * sectorBytes;
   const fatBytes = geometry.fatSectors * sectorBytes;
   const rootBytes =
@@ -62,6 +63,16 @@ export async function makeMsdos(
   await writer.write(0, boot);
   await writer.sync();
   world.progress?.(1);
+}
+
+/** The bytes of the serial number. */
+function serialOf(wanted: number | undefined, world: FormatWorld): Uint8Array {
+  const bytes = new Uint8Array(4);
+  if (wanted === undefined) world.random(bytes);
+  else if (Number.isInteger(wanted) && wanted >= 0 && wanted <= 0xffff_ffff)
+    new DataView(bytes.buffer).setUint32(0, wanted, true);
+  else throw new FsError('InvalidArgument', `${wanted} is no serial number of 32 bits`);
+  return bytes;
 }
 
 function labelOf(text: string | undefined): string | undefined {

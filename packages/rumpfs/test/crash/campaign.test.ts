@@ -8,6 +8,8 @@ import { missingTools, Workshop } from '../e2fsprogs.ts';
 import { JOURNALLED_FORMS, journalled, plainFfs } from '../ffs-journalled.ts';
 import { FatWorkshop, missingFatTools } from '../fat-tools.ts';
 import { cutEverywhere, JOURNAL_CASES, PLAIN_CASES } from './cut-ext.ts';
+import { ExfatWorkshop, missingExfatTools } from '../exfat-tools.ts';
+import { cutExfatEverywhere, EXFAT_POWER_FORMS } from './cut-exfat.ts';
 import { cutFatEverywhere, FAT_POWER_FORMS } from './cut-fat.ts';
 import { cutFfsEverywhere } from './cut-ffs.ts';
 
@@ -67,6 +69,32 @@ describe('power failures', () => {
           steps,
           memoryBytes,
         );
+        counts.runs += 1;
+        counts.states += found.states;
+        counts.mended += found.mended;
+        progress.at(seed + 1, counts);
+      }
+      workshop.dispose();
+      progress.end(counts);
+      expect(counts.states).toBeGreaterThan(count * 10);
+    },
+  );
+
+  const exfat = campaignOf('crash', 'exfat', 2);
+  test.skipIf(missingExfatTools !== undefined || exfat === undefined)(
+    `exfat: what was synced is there ${missingExfatTools ?? ''}`,
+    { timeout: 0 },
+    async () => {
+      const workshop = new ExfatWorkshop();
+      const { count, seed: first } = exfat ?? { count: 0, seed: 0 };
+      const counts = { runs: 0, states: 0, mended: 0 };
+      const progress = new Progress('crash exfat', first, count, 1);
+      for (let seed = first; seed < first + count; seed += 1) {
+        const form = EXFAT_POWER_FORMS[seed % EXFAT_POWER_FORMS.length];
+        if (form === undefined) break;
+        const { memoryBytes, steps } = form;
+        const image = workshop.make(form);
+        const found = await cutExfatEverywhere(workshop, CHECKED_EVERY, image, seed, steps, memoryBytes);
         counts.runs += 1;
         counts.states += found.states;
         counts.mended += found.mended;

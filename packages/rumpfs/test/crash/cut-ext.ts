@@ -1,6 +1,6 @@
 /**
- * The power fails at every write of a run on ext: each file that was synced must be found as it was,
- * or as what replaced it; never in part, and never with contents of another file.
+ * The power fails at every write of a run on ext: each file that was synced must be found as it
+ * was, or as what replaced it; never in part, and never with contents of another file.
  */
 import { expect } from 'vitest';
 import { mountFileSystem } from '../../src/file-systems.ts';

@@ -2,6 +2,8 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, Workshop } from '../e2fsprogs.ts';
+import { ExfatPokes } from '../exfat-pokes.ts';
+import { ExfatWorkshop } from '../exfat-tools.ts';
 import { FatWorkshop } from '../fat-tools.ts';
 import { IsoWorkshop } from '../iso-tools.ts';
 import { Mounted, pattern } from '../mounting.ts';
@@ -162,6 +164,52 @@ async function filledFats(): Promise<Victim[]> {
   return victims;
 }
 
+/** With files in one piece and in several, and long names. */
+async function exfatVictim(workshop: ExfatWorkshop, title: string, args: readonly string[]): Promise<Victim> {
+  const image = workshop.make({ sizeBytes: 1_200 << 10, args });
+  const fs = await Mounted.start(image, {}, true, 'exfat');
+  for (const path of ['/directory', '/directory/inner', '/many']) await fs.mkdir(path);
+  for (const path of ['/file', '/other']) await fs.write(path, pattern(3000));
+  for (let turn = 0; turn < 5; turn += 1)
+    for (const path of ['/file', '/other'])
+      await fs.with(path, (vnode) => fs.mount.append(vnode, pattern(9000, turn)));
+  for (let index = 0; index < 20; index += 1)
+    await fs.write(`/many/a long name with the number ${index}`, pattern(9));
+  await fs.with('/other', (vnode) => fs.mount.truncate(vnode, 60_000));
+  await fs.end();
+  const pokes = new ExfatPokes(image);
+  const used = (from: number, length: number): Range => ({
+    from,
+    length: image.subarray(from, from + length).findLastIndex((byte) => byte !== 0) + 1,
+  });
+  const cluster = (entry: number): number => pokes.view.getUint32(entry + 20, true);
+  const directories = ['directory', 'many'].map((name) => pokes.first(name));
+  const ranges = [
+    { from: 0, length: 120 },
+    { from: 0, length: 120 },
+    used(pokes.fat(0), 1024),
+    used(pokes.cluster(cluster(pokes.volumeEntry(0x81))), 512),
+    { from: pokes.cluster(cluster(pokes.volumeEntry(0x82))), length: 512 },
+    ...[pokes.root, ...directories.map((first) => pokes.cluster(first))].flatMap((from) => [
+      used(from, pokes.clusterBytes),
+      used(from, 512),
+    ]),
+  ];
+  return { title, image, ranges: ranges.filter(({ length }) => length > 0) };
+}
+
+async function exfatVictims(): Promise<Victim[]> {
+  const workshop = new ExfatWorkshop();
+  try {
+    return [
+      await exfatVictim(workshop, 'exFAT, clusters of 512 bytes', ['-c', '512', '-b', '16K']),
+      await exfatVictim(workshop, 'exFAT, clusters of 4 KiB', ['-c', '4K', '-b', '16K']),
+    ];
+  } finally {
+    workshop.dispose();
+  }
+}
+
 function isoTree(workshop: IsoWorkshop): string {
   const root = workshop.tree();
   writeFileSync(join(root, 'file'), pattern(9000));
@@ -216,6 +264,7 @@ export const VICTIMS = {
   ext2: () => extVictims(EXT2_KINDS),
   ext4: () => extVictims(EXT4_KINDS),
   msdos: filledFats,
+  exfat: exfatVictims,
   cd9660: isoVictims,
   ffs: ffsVictims,
 } as const;

@@ -7,6 +7,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { campaignOf, Progress } from '../campaign.ts';
 import { missingTools, Workshop } from '../e2fsprogs.ts';
+import { EXFAT_FORMS, ExfatWorkshop, missingExfatTools } from '../exfat-tools.ts';
 import { JOURNALLED_FORMS, journalled, plainFfs } from '../ffs-journalled.ts';
 import { FatWorkshop, missingFatTools } from '../fat-tools.ts';
 import type { MemoryOptions } from '../memory-hypercalls.ts';
@@ -106,6 +107,43 @@ describe('long sequences of operations', () => {
           );
           expect(workshop.check(done)).toBe('');
           expect(await ourFindings(done, 'msdos')).toBe('');
+        } catch (error) {
+          throw new Error(`${form.title}, seed ${seed}`, { cause: error });
+        }
+        counts.runs += 1;
+        counts.steps += some.length;
+        progress.at(seed + 1, counts);
+      }
+      workshop.dispose();
+      progress.end(counts);
+    },
+  );
+
+  const exfat = campaignOf('model', 'exfat', 2);
+  test.skipIf(missingExfatTools !== undefined || exfat === undefined)(
+    `exfat behaves as the model ${missingExfatTools ?? ''}`,
+    { timeout: 0 },
+    async () => {
+      const workshop = new ExfatWorkshop();
+      const { count, seed: first } = exfat ?? { count: 0, seed: 0 };
+      const counts = { runs: 0, steps: 0 };
+      const progress = new Progress('model exfat', first, count, 5);
+      for (let seed = first; seed < first + count; seed += 1) {
+        const form = EXFAT_FORMS[(seed >> 1) % EXFAT_FORMS.length];
+        const [some] = fc.sample(fatSteps, { seed, numRuns: 1 });
+        if (form === undefined || some === undefined) break;
+        const options = optionsOf(seed);
+        const memoryBytes = Math.max(options.memoryBytes ?? 4 << 20, 256 << 10);
+        try {
+          const image = workshop.make(form);
+          const done = await compared(
+            image,
+            { ...options, memoryBytes },
+            { type: 'exfat', solid: true },
+            some,
+          );
+          expect(workshop.check(done)).toBe('');
+          expect(await ourFindings(done, 'exfat')).toBe('');
         } catch (error) {
           throw new Error(`${form.title}, seed ${seed}`, { cause: error });
         }

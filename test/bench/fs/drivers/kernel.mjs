@@ -4,5 +4,9 @@ import { overMount } from './mounted.mjs';
 
 export function open(parts) {
   const { image, point, type } = parts;
-  return overMount(parts, () => execFileSync('mount', ['-t', type, '-o', 'loop', image, point]), /^ext[24]$/);
+  return overMount(
+    parts,
+    () => execFileSync('mount', ['-t', type, '-o', 'loop', image, point]),
+    /^(ext[24]|exfat)$/,
+  );
 }

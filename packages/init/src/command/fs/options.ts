@@ -15,7 +15,7 @@ export const FS_HELP = `ginit fs: the file systems in disk images: ext2, ext3, e
   ginit fs rm [-r] PLACE...             removes files, with -r also directories
   ginit fs stat PLACE...                all that is known of a file
   ginit fs df IMAGE[:PART]...           the format, the label, and how much is free
-  ginit fs check IMAGE[:PART]...        whether a file system is sound; nothing is changed, but with --repair of UFS
+  ginit fs check IMAGE[:PART]...        whether a file system is sound; nothing is changed, but with --repair of UFS, exFAT
   ginit fs mkfs -t TYPE IMAGE[:PART]    a new, empty file system: ${MADE_TYPES.join(', ')}
 
 PLACE is IMAGE[:PART][:/path]: disk.img, disk.img:/etc/motd, disk.qcow2:2:/home. PART is the number of a partition; without
@@ -27,13 +27,14 @@ it the whole disk is one file system. Other paths (cp) are those of the host. Ti
   --zone ZONE          of the times on a FAT or exFAT, such as Europe/Berlin (default: UTC)
   --owner              cp: keeps owners, too, and the bits that let others run as them
   -L, --label LABEL    mkfs: a name for it
-  -b, --block SIZE     mkfs: bytes of a block of ext or UFS, of a cluster of a FAT (default: by the size of the disk)
+  -b, --block SIZE     mkfs: bytes of a block of ext or UFS, of a cluster of a FAT or exFAT (default: by the size of the disk)
   -i, --inode-ratio SIZE  mkfs: ext, UFS: one inode for so many bytes; -I, --inode-size SIZE: ext: bytes of an inode
   --fragment SIZE      mkfs: UFS: bytes of a fragment (default: an eighth of a block)
   --byte-order ORDER   mkfs: UFS: little or big (default: little)
+  -S, --sector SIZE    mkfs: FAT, exFAT: bytes of a sector
+  --serial NUMBER      mkfs: FAT, exFAT: the serial number, such as 1234-ABCD (default: by chance)
   --journal PLACE      mkfs: UFS: a log of WAPBL: end (behind the file system) or inside (in a file without a name)
   --journal-size SIZE  mkfs: UFS: its bytes (default: a thousandth of the disk, 1 to 64 MiB)
-  -S, --sector SIZE    mkfs: FAT: bytes of a sector
   --force              mkfs: where a file system or a table of partitions is already
   --json               one line of JSON for each result instead of text
 
@@ -78,6 +79,7 @@ export type FsTask =
       readonly sectorBytes: number | undefined;
       readonly fragmentBytes: number | undefined;
       readonly byteOrder: 'little' | 'big' | undefined;
+      readonly serial: number | undefined;
       readonly journal: 'end' | 'inside' | undefined;
       readonly journalBytes: number | undefined;
       readonly force: boolean;
@@ -110,6 +112,7 @@ const OPTIONS = {
   journal: { type: 'string' },
   'journal-size': { type: 'string' },
   'byte-order': { type: 'string' },
+  serial: { type: 'string' },
   force: { type: 'boolean' },
   repair: { type: 'boolean' },
 } as const;
@@ -136,6 +139,7 @@ const ALLOWED: Readonly<Record<Command, readonly OptionName[]>> = {
     'sector',
     'fragment',
     'byte-order',
+    'serial',
     'journal',
     'journal-size',
     'force',
@@ -237,6 +241,7 @@ function mkfsTask(words: readonly string[], values: Values): FsTask {
     sectorBytes: bytes(values.sector, 'sector'),
     fragmentBytes: bytes(values.fragment, 'fragment'),
     byteOrder: byteOrder(values['byte-order']),
+    serial: serial(values.serial),
     journal: journalPlace(values.journal),
     journalBytes: bytes(values['journal-size'], 'journal-size'),
     force,
@@ -246,6 +251,13 @@ function mkfsTask(words: readonly string[], values: Values): FsTask {
 function byteOrder(text: string | undefined): 'little' | 'big' | undefined {
   if (text === undefined || text === 'little' || text === 'big') return text;
   throw new Wrong(`--byte-order ${text}: little or big`);
+}
+
+function serial(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[0-9a-f]{4}-?[0-9a-f]{4}$/i.test(text))
+    throw new Wrong(`--serial ${text}: eight hexadecimal digits, such as 1234-ABCD`);
+  return Number.parseInt(text.replace('-', ''), 16);
 }
 
 function journalPlace(text: string | undefined): 'end' | 'inside' | undefined {
