@@ -8,18 +8,24 @@
 import { parseArgs } from 'node:util';
 import { setUp } from './setup.mjs';
 
-const { values, positionals } = parseArgs({
-  options: {
-    quick: { type: 'boolean' },
-    'as-built': { type: 'boolean' },
-    against: { type: 'string' },
-    pairs: { type: 'string' },
-    rows: { type: 'string' },
-    trace: { type: 'string' },
-    format: { type: 'string' },
-    sizes: { type: 'string' },
-  },
-  allowPositionals: true,
+function parsed(options) {
+  try {
+    return parseArgs({ options, allowPositionals: true });
+  } catch (error) {
+    console.error(`bench: ${error.message}`);
+    process.exit(2);
+  }
+}
+
+const { values, positionals } = parsed({
+  quick: { type: 'boolean' },
+  'as-built': { type: 'boolean' },
+  against: { type: 'string' },
+  pairs: { type: 'string' },
+  rows: { type: 'string' },
+  trace: { type: 'string' },
+  format: { type: 'string' },
+  sizes: { type: 'string' },
 });
 if (!values['as-built']) await setUp();
 // The benchmarks import packages, which are there only after the setup.
@@ -34,7 +40,13 @@ const pairs = values.pairs === undefined ? undefined : Number(values.pairs);
 if (pairs !== undefined && !(Number.isSafeInteger(pairs) && pairs > 0 && pairs <= 1000)) {
   console.error(`bench: --pairs takes a whole number from 1 to 1000, not "${values.pairs}"`);
   process.exitCode = 2;
-} else if (name === 'cache' && values.trace !== undefined) {
+} else if (values.trace === undefined && (values.sizes ?? values.format) !== undefined) {
+  console.error('bench: --sizes and --format say something of a trace: --trace FILE');
+  process.exitCode = 2;
+} else if (values.trace !== undefined && name !== 'cache') {
+  console.error('bench: only "cache" takes --trace');
+  process.exitCode = 2;
+} else if (values.trace !== undefined) {
   const { replayTrace } = await import('../test/bench/cache/show.mjs');
   try {
     replayTrace(values);

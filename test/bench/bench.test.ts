@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { isRecord } from '@ginit/core';
 import { guestsDirectory } from '../../packages/init/src/command/guests/store.ts';
 import { afterAll, describe, expect, test } from 'vitest';
+import { cannotMount } from '../harness/fuse-mount.ts';
 import { skipIfLong } from '../harness/long.ts';
 import { missingOf } from '../harness/programs.ts';
 import { ROOT } from '../house/source-files.ts';
@@ -67,12 +68,21 @@ const KEYS: Readonly<Record<string, { figures: readonly string[]; ratios: readon
     ratios: ['hitsVsNoCache'],
   },
   cluster: {
-    figures: ['linkRoundTripOneCpuUs', ...(severalCpus ? ['linkRoundTripUs', 'linkMegabytesPerSecond'] : [])],
+    figures: [
+      'linkRoundTripOneCpuUs',
+      'packetMegabytesPerSecond',
+      'remoteReadsPerSecond',
+      ...(severalCpus ? ['linkRoundTripUs', 'linkMegabytesPerSecond'] : []),
+    ],
     ratios: ['latencyVsNats', 'throughputVsNats', 'packetsVsPublish'],
   },
   fs: {
     figures: ['ext2.write', 'ext4.create', 'fat32.readWarm', 'exfat.create'],
     ratios: ['ext2VsNpmExt2fs'],
+  },
+  fuse: {
+    figures: ['ext2.write', 'ext2.readWarm', 'ext2.create'],
+    ratios: ['ext2VsFuse2fs'],
   },
   trace: { figures: ['offNs', 'eventNs', 'rpcOffUs', 'rpcOnUs'], ratios: ['rpcOnVsOff'] },
   vmm: {
@@ -100,11 +110,24 @@ function numbers(part: unknown): Record<string, unknown> {
 const TIMEOUT_MS = 600_000;
 
 /** Dozens of launches each; they stand on the same harness as the others. */
-const LONG = ['rpc', 'bulk', 'spawn', 'block', 'cache', 'cluster', 'fs', 'reconfigure', 'vmm', 'trace'];
+const LONG = [
+  'rpc',
+  'bulk',
+  'spawn',
+  'block',
+  'cache',
+  'cluster',
+  'fs',
+  'fuse',
+  'reconfigure',
+  'vmm',
+  'trace',
+];
 
 /** Why a benchmark cannot run here, if it cannot. */
 function missingFor(name: string): string | undefined {
   if (name === 'cluster') return missingOf('nats-server');
+  if (name === 'fuse') return cannotMount() ?? missingOf('mke2fs', 'fuse2fs');
   if (name !== 'vmm') return undefined;
   // Its other contenders are left out where QEMU or a BIOS is missing.
   const hasGuest = existsSync(join(guestsDirectory(), 'debian-i686', 'linux'));
@@ -167,12 +190,14 @@ describe('the benchmark cache replays traces', () => {
   });
 
   test.each([
-    [['--format', 'tape'], '--format takes arc, list, u32be'],
-    [['--sizes', '10,many'], '--sizes takes numbers of chunks'],
-    [[], 'trace.bad:2: expected the number of a block, not "x"'],
-  ])('with %j it says what is wrong', (args, message) => {
+    [['--format', 'tape'], '1\n', '--format takes arc, list, u32be'],
+    [['--sizes', '10,many'], '1\n', '--sizes takes numbers of chunks'],
+    [[], '1\nx\n', 'trace.bad:2: expected the number of a block, not "x"'],
+    // It stands for "no chunk" in a directory.
+    [['--format', 'u32be'], Buffer.alloc(8, 0xff), 'trace.bad: number 1: no block is 4294967295'],
+  ])('with %j it says what is wrong', (args, content, message) => {
     const file = join(directory, 'trace.bad');
-    writeFileSync(file, '1\nx\n');
+    writeFileSync(file, content);
     const { status, stderr } = bench('cache', '--trace', file, ...args);
     expect(status).toBe(2);
     expect(stderr).toContain(message);

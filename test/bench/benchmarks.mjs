@@ -4,6 +4,7 @@ import { bulk } from './bulk/benchmark.mjs';
 import { cache } from './cache/benchmark.mjs';
 import { cluster } from './cluster/benchmark.mjs';
 import { fs } from './fs/benchmark.mjs';
+import { fuse } from './fuse/benchmark.mjs';
 import { reconfigure } from './reconfigure/benchmark.mjs';
 import { rpc } from './rpc/benchmark.mjs';
 import { signal } from './signal/benchmark.mjs';
@@ -11,4 +12,17 @@ import { spawn } from './spawn/benchmark.mjs';
 import { trace } from './trace/benchmark.mjs';
 import { vmm } from './vmm/benchmark.mjs';
 
-export const BENCHMARKS = [rpc, bulk, signal, spawn, reconfigure, block, cache, cluster, fs, vmm, trace];
+export const BENCHMARKS = [
+  rpc,
+  bulk,
+  signal,
+  spawn,
+  reconfigure,
+  block,
+  cache,
+  cluster,
+  fs,
+  fuse,
+  trace,
+  vmm,
+];

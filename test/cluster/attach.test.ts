@@ -1,10 +1,8 @@
 /** Tests components that are attached from elsewhere, over a real nats-server. */
-import { afterEach, expect, test } from 'vitest';
-import { JAILABLE } from '../harness/jailable.ts';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CORE_URL } from '../harness/ginit.ts';
-import { TestCluster } from '../harness/cluster.ts';
-import { leftOut } from '../harness/long.ts';
-import { noNatsServer } from '../harness/nats-server.ts';
+import { noCluster, TestCluster } from '../harness/cluster.ts';
+import { skipIfLong } from '../harness/long.ts';
 
 const CAMERA = `
 import { component, rpc, session } from '${CORE_URL}';
@@ -36,42 +34,43 @@ export default component({ requires: [Camera] }, async (env) => {
 });
 `;
 
-let cluster: TestCluster;
+let cluster: TestCluster | undefined;
 
-afterEach(async () => {
-  await cluster[Symbol.asyncDispose]();
+beforeEach((context) => {
+  context.skip(noCluster !== undefined, noCluster);
+  skipIfLong(context);
 });
 
-const missing = noNatsServer !== undefined || !JAILABLE;
+afterEach(async () => {
+  await cluster?.[Symbol.asyncDispose]();
+  cluster = undefined;
+});
 
-test.skipIf(missing || leftOut(true))(
-  'a component is attached, detached, and attached again; one at a time',
-  async () => {
-    cluster = await TestCluster.start('cam');
-    cluster.place.write('camera.js', CAMERA);
-    cluster.place.write('viewer.js', VIEWER);
-    const head = cluster.head(`
+test('a component is attached, detached, and attached again; one at a time', async () => {
+  cluster = await TestCluster.start('cam');
+  cluster.place.write('camera.js', CAMERA);
+  cluster.place.write('viewer.js', VIEWER);
+  const head = cluster.head(`
     <start name="cam" ram="4M"> <attach key="${cluster.keyOf('cam')}"/> <provides> <service name="Camera"/> </provides> </start>
     <start name="viewer"> <binary name="./viewer.js"/> </start>`);
-    await head.until('on the bus');
-    await cluster.untilSays(/waits for somebody to attach it/, 'ps');
-    const first = cluster.attach('cam', './camera.js');
-    await head.until('round 1: a picture');
-    expect(head.stdout).toContain('[init -> cam] looks');
-    const second = cluster.attach('cam', './camera.js');
-    await second.until('somebody is attached with the key');
-    expect(head.stdout).not.toContain('ended');
-    second.child.kill('SIGTERM');
-    first.child.kill('SIGTERM');
-    expect((await first.finished).code).toBe(0);
-    expect(await first.leftOver()).toEqual([]);
-    await head.until('round 1 ended');
-    cluster.attach('cam', './camera.js');
-    await head.until('round 2: a picture');
-  },
-);
+  await head.until('on the bus');
+  await cluster.untilSays(/waits for somebody to attach it/, 'ps');
+  const first = cluster.attach('cam', './camera.js');
+  await head.until('round 1: a picture');
+  expect(head.stdout).toContain('[init -> cam] looks');
+  const second = cluster.attach('cam', './camera.js');
+  await second.until('somebody is attached with the key');
+  expect(head.stdout).not.toContain('ended');
+  second.child.kill('SIGTERM');
+  first.child.kill('SIGTERM');
+  expect((await first.finished).code).toBe(0);
+  expect(await first.leftOver()).toEqual([]);
+  await head.until('round 1 ended');
+  cluster.attach('cam', './camera.js');
+  await head.until('round 2: a picture');
+});
 
-test.skipIf(missing || leftOut(true))('whoever has another key is not let in', async () => {
+test('whoever has another key is not let in', async () => {
   cluster = await TestCluster.start('cam', 'thief');
   cluster.place.write('camera.js', CAMERA);
   cluster.head(

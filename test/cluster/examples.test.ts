@@ -2,23 +2,25 @@
 import { copyFileSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, test } from 'vitest';
-import { TestCluster } from '../harness/cluster.ts';
-import { JAILABLE } from '../harness/jailable.ts';
-import { leftOut } from '../harness/long.ts';
-import { noNatsServer } from '../harness/nats-server.ts';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { noCluster, TestCluster } from '../harness/cluster.ts';
+import { skipIfLong } from '../harness/long.ts';
 
 const example = (name: string): string => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url));
 
-let cluster: TestCluster;
+let cluster: TestCluster | undefined;
 
-afterEach(async () => {
-  await cluster[Symbol.asyncDispose]();
+beforeEach((context) => {
+  context.skip(noCluster !== undefined, noCluster);
+  skipIfLong(context);
 });
 
-const left = noNatsServer !== undefined || !JAILABLE || leftOut(true);
+afterEach(async () => {
+  await cluster?.[Symbol.asyncDispose]();
+  cluster = undefined;
+});
 
-test.skipIf(left)('a file system over three machines', async () => {
+test('a file system over three machines', async () => {
   cluster = await TestCluster.start('a', 'b', 'c');
   for (const name of ['cluster.xml', 'lend.xml']) copyFileSync(example(name), cluster.place.path(name));
   cluster.place.write('disk.img', gunzipSync(readFileSync(example('disk.img.gz'))));
@@ -31,7 +33,7 @@ test.skipIf(left)('a file system over three machines', async () => {
   expect(code).toBe(0);
 });
 
-test.skipIf(left)('a server that is attached', async () => {
+test('a server that is attached', async () => {
   cluster = await TestCluster.start('greeter');
   for (const name of ['greeter.mjs', 'visitor.mjs']) copyFileSync(example(name), cluster.place.path(name));
   const config = readFileSync(example('attach.xml'), 'utf8').replace(

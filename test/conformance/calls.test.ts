@@ -150,6 +150,30 @@ describe.each<CarrierKind>(['shared', 'copying', 'tiny rings', 'bus'])(
       });
     });
 
+    test('an operation that both ends declare differently is found: between machines when one opens', async () => {
+      const Other = session('Desk', {
+        greet: rpc<(name: string) => string>({ args: [text(64)], result: text() }),
+        never: rpc<(forWhom: string) => void>({ args: [text(8)], result: nothing }),
+        another: rpc<() => void>({ args: [], result: nothing }),
+      });
+      await withDesk(kind, async (env) => {
+        const before = await env.quota();
+        const opening = env.connect(Other, { label: 'front' });
+        if (kind === 'bus') {
+          await expect(opening).rejects.toMatchObject({
+            code: 'DENIED',
+            message:
+              'Desk session "front": the server, which is on another machine, declares "never" with other shapes',
+          });
+          expect(await env.quota()).toEqual(before);
+          return;
+        }
+        const session_ = await opening;
+        expect(await session_.greet('world')).toContain('Hello');
+        await expect(session_.never('a')).rejects.toMatchObject({ code: 'UnknownOperation' });
+      });
+    });
+
     test('a capability can be called, passed back to its owner, and revoked', async () => {
       await withDesk(kind, async (env) => {
         const session_ = await env.connect(Desk);

@@ -3,12 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync } from 'node:fs';
 import { Identity, newSeed } from '@ginit/core/nats';
 import { type FinishedRun, type GinitRun, systemConfig, Workplace } from './ginit.ts';
-import { NatsServer } from './nats-server.ts';
+import { JAILABLE } from './jailable.ts';
+import { NatsServer, noNatsServer } from './nats-server.ts';
 
 /** The name of the cluster. */
 export const CLUSTER = 'test';
-/** How long a machine of a test may be unreachable before it is lost. */
-const LEASE = '1s';
+/** What to say of tests of clusters that are skipped; `undefined` if there is no need to. */
+export const noCluster =
+  noNatsServer ?? (JAILABLE ? undefined : 'needs Linux on x64: nodes jail what they run');
 /** Each look at a system starts a process, which takes a while. */
 const LOOKS_MAX = 40;
 
@@ -16,6 +18,8 @@ const LOOKS_MAX = 40;
 export class TestCluster implements AsyncDisposable {
   readonly place = new Workplace();
   readonly server: NatsServer;
+  /** How long a machine may be unreachable before it is lost. */
+  lease = '1s';
   readonly #keys: ReadonlyMap<string, string>;
   /** No other test has a system of this name. */
   readonly #system = `cluster-${randomBytes(6).toString('hex')}`;
@@ -43,20 +47,26 @@ export class TestCluster implements AsyncDisposable {
     return this.#keys.get(name) ?? '';
   }
 
-  get #bus(): readonly string[] {
-    return ['--bus', this.server.url, '--cluster', CLUSTER, '--lease', LEASE];
-  }
-
   /** Runs a command of ginit on the bus. */
   run(...args: readonly string[]): GinitRun {
-    const run = this.place.start(...args, ...this.#bus);
+    return this.#runAt(this.server.url, args);
+  }
+
+  #runAt(url: string, args: readonly string[]): GinitRun {
+    const run = this.place.start(...args, '--bus', url, '--cluster', CLUSTER, '--lease', this.lease);
     this.#running.push(run);
     return run;
   }
 
-  /** Starts a node, and waits until the head can have it. */
+  /** Starts a node. */
   node(name: string, ...args: readonly string[]): GinitRun {
-    return this.run('node', '--name', name, '--cache', this.place.path(`cache-${name}`), ...args);
+    return this.nodeAt(this.server.url, name, ...args);
+  }
+
+  /** Starts a node that reaches the bus by this URL. */
+  nodeAt(url: string, name: string, ...args: readonly string[]): GinitRun {
+    const cache = this.place.path(`cache-${name}`);
+    return this.#runAt(url, ['node', '--name', name, '--cache', cache, ...args]);
   }
 
   /** Attaches a component. */

@@ -47,6 +47,8 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/scenarios/devices.test.ts':
     'files of the host that change while a system runs, and what the kernel does to them',
   'test/scenarios/endings.test.ts': 'processes too; its systems of threads run simulated beside it',
+  'test/scenarios/fuse-posix.test.ts': 'mounts of the host',
+  'test/scenarios/fuse.test.ts': 'mounts of the host',
   'test/scenarios/heartbeat.test.ts': 'a thread that never returns',
   'test/scenarios/hid.test.ts': 'the command line; its system is simulated beside it',
   'test/scenarios/host.test.ts': 'sockets, directories, devices and programs of the host',

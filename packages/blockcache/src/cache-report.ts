@@ -1,6 +1,6 @@
 /** The report of the cache's state. */
 import { type Env } from '@ginit/core';
-import { ConfigNode } from '@ginit/core/config';
+import { ConfigNode, writeXml } from '@ginit/core/config';
 import { Reporter } from '@ginit/core/report';
 import type { BlockCache } from './block-cache.ts';
 import { CHUNK_BYTES } from './geometry.ts';
@@ -9,11 +9,21 @@ import { Auto } from './policy/auto.ts';
 /** The label of the report. */
 const REPORT_LABEL = 'cache';
 
-/** The state as a tree. Ratios are in percent. */
-export function cacheReport(cache: BlockCache): ConfigNode {
+/**
+ * The state as a tree that is written in at most `bytesMax` bytes: with thousands of clients some
+ * are left out, and counted. Ratios are in percent.
+ */
+export function cacheReport(cache: BlockCache, bytesMax: number): ConfigNode {
+  for (let shown = cache.clients.size; ; shown = Math.floor(shown / 2)) {
+    const node = stateOf(cache, shown);
+    if (shown === 0 || new TextEncoder().encode(writeXml(node)).byteLength <= bytesMax) return node;
+  }
+}
+
+function stateOf(cache: BlockCache, clientsShown: number): ConfigNode {
   const { slots, held, dirty, failed, hits, misses, ...counts } = cache.statistics;
   const { policy, policyName } = cache.store;
-  const clients = [...cache.clients].map((client) =>
+  const clients = [...cache.clients].slice(0, clientsShown).map((client) =>
     ConfigNode.make('client', {
       label: client.label,
       hits: client.hits,
@@ -43,6 +53,7 @@ export function cacheReport(cache: BlockCache): ConfigNode {
       last_error: cache.lastError?.code,
       ahead_used: counts.aheadUsed,
       ahead_wasted: counts.aheadWasted,
+      clients_left_out: cache.clients.size - clientsShown || undefined,
     },
     clients,
   );
@@ -89,7 +100,7 @@ export class CacheReports {
   submit(): void {
     const reporter = this.#reporter;
     if (!reporter) return;
-    const node = cacheReport(this.#cache);
+    const node = cacheReport(this.#cache, reporter.bufferBytes);
     const text = JSON.stringify([...node.attributes.entries(), node.children.length]);
     if (text === this.#last) return;
     this.#last = text;

@@ -215,6 +215,9 @@ export const LIMITS = {
   logLineCharacters: 64 * 1024,
   /** Name of a service, an interface or an operation. */
   nameBytes: 64,
+  /** Operations that two ends of a session compare, and the longest name of one. */
+  operationsCompared: 256,
+  operationNameBytes: 256,
   /** Arguments of one session request, all together. */
   sessionArguments: 32,
   sessionArgumentBytes: 1024,

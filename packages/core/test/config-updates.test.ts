@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { attribute, ConfigNode, element } from '../src/config/index.ts';
 import { Config } from '../src/runtime/config.ts';
+import { faultText } from '../src/runtime/fault-text.ts';
 
 const CONFIG = element('config', 'A clock', {
   attributes: {
@@ -47,4 +48,13 @@ test('each version is read by the schema, and one that does not fit is refused w
     'ConfigError: served.xml:3:19: unknown attribute "colour" of <config>',
     'ConfigError: served.xml:3:1: <config> needs an attribute "name"',
   ]);
+});
+
+test('a version that is refused is told by its place, without the stack of who has read it', async () => {
+  const told: string[] = [];
+  const config = new Config(version({ name: 'a' }), (error) => told.push(faultText(error)));
+  config.onUpdate(() => void config.read(CONFIG));
+  await config.replace(version({ rate: '7' }));
+  expect(told).toEqual(['served.xml:3:1: <config> needs an attribute "name"']);
+  expect(faultText(new TypeError('a fault'))).toMatch(/^TypeError: a fault\n +at /);
 });

@@ -44,7 +44,8 @@ describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
       const into = new Uint8Array(9);
       expect(await nodes.read(found.handle, 2, into)).toBe(3);
       expect(new TextDecoder().decode(into.subarray(0, 3))).toBe('llo');
-      expect(await codeOf(nodes.write(found.handle, 0, into))).toBe('Invalid_handle');
+      expect(await nodes.write(found.handle, 5, bytesOf('!'))).toBe(1);
+      expect(await codeOf(nodes.write(directory.handle, 0, into))).toBe('Invalid_handle');
       expect(await codeOf(nodes.lookup(found.handle, 'x'))).toBe('Not_a_directory');
       expect(await codeOf(nodes.open(directory.handle, 'write-only'))).toBe('Is_a_directory');
       const listing = await nodes.open(directory.handle, 'read-only');

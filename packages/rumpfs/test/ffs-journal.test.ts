@@ -120,6 +120,20 @@ describe('a log of WAPBL in use', () => {
     expect(await ourFindings(image, 'ffs')).toBe('');
   });
 
+  test('what was freed just now has room for what is written next', async () => {
+    const image = await fresh(FORM, 2 << 20);
+    const fs = await Mounted.start(image, {}, true, 'ffs');
+    const { blocksFree, blockSizeBytes } = fs.mount.statistics();
+    const most = Math.floor((blocksFree * blockSizeBytes * 0.8) / 4096) * 4096;
+    for (let round = 0; round < 3; round += 1) {
+      await fs.write('/large', pattern(most, round));
+      expect(same(await fs.contents('/large'), pattern(most, round))).toBe(true);
+      await fs.unlink('/large');
+    }
+    await fs.end();
+    expect(await ourFindings(image, 'ffs')).toBe('');
+  });
+
   test('many transactions: the log goes round, and is never full', async () => {
     const image = await fresh(SMALL);
     const fs = await Mounted.start(image, MEMORY, true, 'ffs');
@@ -163,6 +177,21 @@ describe('a log of WAPBL in use', () => {
     await again.write('/more', pattern(10));
     await again.end();
     expect(again.hypercalls.lines).toEqual([]);
+    expect(await ourFindings(image, 'ffs')).toBe('');
+  });
+
+  test('a log that is not in its file is found, and a repair lets go of it', async () => {
+    const image = await fresh({ ...FORM, journal: 'inside' });
+    const view = new DataView(image.buffer);
+    view.setBigInt64(65_536 + 872, view.getBigInt64(65_536 + 872, true) + 8n, true);
+    expect(await ourFindings(image, 'ffs')).toMatch(
+      /^damage: log of WAPBL: inode 3 is no file with 409600 bytes at byte \d+$/m,
+    );
+    const { after } = await repairFileSystem(new MemoryHypercalls(image).bio, 'ffs');
+    expect(after.findings).toEqual([]);
+    const fs = await Mounted.start(image, {}, true, 'ffs');
+    await exercise(fs);
+    await fs.end();
     expect(await ourFindings(image, 'ffs')).toBe('');
   });
 

@@ -18,13 +18,25 @@ const BLOCK_MAX = 2 ** 32 - 2;
 const USES_MAX = 2 ** 28;
 
 function unpacked(path) {
-  const bytes = readFileSync(path);
+  const bytes = read(path);
   if (!path.endsWith('.zst')) return bytes;
   // The library that unpacks disk images.
   const { decompress } = createRequire(new URL('../../../packages/block/package.json', import.meta.url))(
     'fzstd',
   );
-  return Buffer.from(decompress(bytes));
+  try {
+    return Buffer.from(decompress(bytes));
+  } catch (error) {
+    throw new Error(`${path}: it cannot be unpacked: ${error.message}`, { cause: error });
+  }
+}
+
+function read(path) {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new Error(`${path} cannot be read: ${error.message}`, { cause: error });
+  }
 }
 
 /** A growing list of numbers. */
@@ -58,7 +70,11 @@ export function readTrace(path, format) {
   const bytes = unpacked(path);
   if (format === 'u32be') {
     if (bytes.length % 4 !== 0) throw new Error(`${path}: ${bytes.length} bytes are no whole 32-bit numbers`);
-    return Uint32Array.from({ length: bytes.length / 4 }, (_, index) => bytes.readUInt32BE(4 * index));
+    return Uint32Array.from({ length: bytes.length / 4 }, (_, index) => {
+      const block = bytes.readUInt32BE(4 * index);
+      if (block > BLOCK_MAX) throw new Error(`${path}: number ${index + 1}: no block is ${block}`);
+      return block;
+    });
   }
   const uses = new Uses();
   for (const [index, text] of bytes.toString('latin1').split('\n').entries()) {

@@ -1,7 +1,8 @@
 /**
- * `cluster`: calls and frames over a link between two nodes on a real nats-server on loopback,
- * sealed end to end, against the client of NATS alone. The calls are those of components, made
- * without their threads; the stream is one of frames of a channel, below packet streams.
+ * `cluster`: what two nodes say to each other over a real nats-server on loopback, sealed end to
+ * end, against the client of NATS alone. `components` is the whole: components of two nodes that
+ * call each other, stream packets and read blocks. `link` is calls and frames over a link, in
+ * processes that have the connection themselves, as the client of NATS alone has it.
  */
 import { fileURLToPath } from 'node:url';
 import { hasCommand } from '../harness/environment.mjs';
@@ -22,9 +23,16 @@ function contenders({ places, settings, quick }) {
     }),
   });
   const { one, free } = places;
-  const whole = { id: 'place', label: 'ginit, 20 components on 3 nodes', place: free ?? one };
+  const shorter = { ...settings, warmUpMs: settings.warmUpMs / 2 };
+  const whole = (id, label, name, ...args) => ({
+    id,
+    label,
+    place: free ?? one,
+    command: [process.execPath, fileURLToPath(here(name)), ...args],
+  });
   return [
-    ...(quick ? [] : [{ ...whole, command: [process.execPath, fileURLToPath(here('./place.mjs'))] }]),
+    ...(quick ? [] : [whole('place', 'ginit, 20 components on 3 nodes', './place.mjs')]),
+    whole('components', 'ginit, components of two nodes', './components.mjs', JSON.stringify(shorter)),
     pair('link-one', 'ginit, a link', one),
     pair('nats-one', 'nats, request and publish', one),
     ...(free
@@ -35,11 +43,12 @@ function contenders({ places, settings, quick }) {
 
 export const cluster = {
   name: 'cluster',
-  title: 'calls and frames between two processes over a nats-server',
+  title: 'calls, packets and blocks between nodes over a nats-server',
   columns: {
     roundTripUs: 'round trip, us',
     roundTripsPerSecond: '64 in flight, per second',
     megabytesPerSecond: '64 KiB one way, MB/s',
+    readsPerSecond: 'reads of 4 KiB, 32 at a time, per second',
     place20Ms: 'placed and running, ms',
     placeColdMs: 'the same with code to come, ms',
   },
@@ -48,6 +57,10 @@ export const cluster = {
   figures: (median) => ({
     /** From the start of the head, with the nodes waiting, until all have said a word. */
     place20Ms: median('place', 'place20Ms'),
+    componentsRoundTripUs: median('components', 'roundTripUs'),
+    componentsRoundTripsPerSecond: median('components', 'roundTripsPerSecond'),
+    packetMegabytesPerSecond: median('components', 'megabytesPerSecond'),
+    remoteReadsPerSecond: median('components', 'readsPerSecond'),
     linkRoundTripUs: median('link-free', 'roundTripUs'),
     natsRoundTripUs: median('nats-free', 'roundTripUs'),
     linkRoundTripOneCpuUs: median('link-one', 'roundTripUs'),
@@ -58,14 +71,17 @@ export const cluster = {
   }),
   ratios: (median) => {
     const where = Number.isFinite(median('nats-free', 'roundTripUs')) ? 'free' : 'one';
-    const ratio = (key, less) => {
-      const [ours, theirs] = [median(`link-${where}`, key), median(`nats-${where}`, key)];
+    const ratio = (id, key, less) => {
+      const [ours, theirs] = [median(id, key), median(`nats-${where}`, key)];
       return less ? theirs / ours : ours / theirs;
     };
     return {
-      latencyVsNats: ratio('roundTripUs', true),
-      throughputVsNats: ratio('roundTripsPerSecond', false),
-      packetsVsPublish: ratio('megabytesPerSecond', false),
+      latencyVsNats: ratio(`link-${where}`, 'roundTripUs', true),
+      throughputVsNats: ratio(`link-${where}`, 'roundTripsPerSecond', false),
+      packetsVsPublish: ratio('components', 'megabytesPerSecond', false),
+      framesVsPublish: ratio(`link-${where}`, 'megabytesPerSecond', false),
+      componentsLatencyVsNats: ratio('components', 'roundTripUs', true),
+      componentsThroughputVsNats: ratio('components', 'roundTripsPerSecond', false),
     };
   },
 };

@@ -74,5 +74,6 @@ child.on('close', (code, signal) => {
   if (!isDone) throw new Error(`the guest has ended with ${signal ?? code}:\n${seen}`);
   console.log(JSON.stringify(figures()));
 });
-// Whoever ends this ends the guest.
+// Whoever ends this ends the guest, also by a signal.
 process.on('exit', () => child.kill('SIGKILL'));
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => process.exit(1));

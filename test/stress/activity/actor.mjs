@@ -8,6 +8,7 @@ import { call, concurrent, walk } from './calls.mjs';
 import { pass, release, revoke, signal, use } from './capabilities.mjs';
 import { memory } from './memory.mjs';
 import { abandon, packets } from './packets.mjs';
+import { patienceOf } from './patience.mjs';
 import { close, trap, upgrade } from './sessions.mjs';
 
 const ACTIONS = {
@@ -93,6 +94,14 @@ export class Actor {
     return result;
   }
 
+  /** Opens a session; the result is that of the attempt. */
+  connect(interface_, options) {
+    const { openTimeoutMs: timeoutMs } = patienceOf(this.env.config);
+    const tolerated = timeoutMs === undefined ? [] : ['TimedOut'];
+    const open = () => this.env.connect(interface_, { ...options, timeoutMs });
+    return this.tally.attempt(`open ${interface_.service}`, options.label, open, tolerated);
+  }
+
   /** Closes the session to a peer, if there is one. */
   async close(name) {
     const opening = this.#sessions.get(name);
@@ -140,9 +149,7 @@ export class Actor {
   }
 
   async #open(name) {
-    const { ok, value } = await this.tally.attempt('open Peer', name, () =>
-      this.env.connect(Peer, { label: name }),
-    );
+    const { ok, value } = await this.connect(Peer, { label: name });
     if (ok) this.tally.count('sessions');
     else this.#sessions.delete(name);
     return value;

@@ -13,9 +13,7 @@ export function checksum(payload) {
 
 async function open(actor, { peer, bufferBytes }) {
   const args = { tx_buf_size: bufferBytes };
-  const { ok, value } = await actor.tally.attempt('open Sink', peer, () =>
-    actor.env.connect(Sink, { label: peer, args }),
-  );
+  const { ok, value } = await actor.connect(Sink, { label: peer, args });
   if (ok) actor.tally.count('sessions');
   return value;
 }

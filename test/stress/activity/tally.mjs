@@ -4,13 +4,13 @@
  * does not settle within the bound.
  */
 import { RpcError } from '@ginit/core';
+import { patienceOf } from './patience.mjs';
 
 /**
  * A call is late when the component's own clock has ticked so often since: a component that gets no
  * CPU does not tick.
  */
 const TICK_MS = 1000;
-const LATE_TICKS = 25;
 
 /** How any call may end in a system where everybody may die or let go at any time. */
 const ALWAYS_TOLERATED = ['PeerGone', 'Revoked', 'DENIED'];
@@ -39,8 +39,10 @@ export class Tally {
   #open = new Map();
   #tick = 0;
   #nextCall = 1;
+  #lateTicks;
 
   constructor(env, who, seed) {
+    this.#lateTicks = (patienceOf(env.config).lateS * 1000) / TICK_MS;
     this.#env = env;
     this.#who = who;
     this.#seed = seed;
@@ -61,9 +63,13 @@ export class Tally {
     this.#env.timer.every(TICK_MS, () => {
       this.#tick++;
       for (const call of this.#open.values()) {
-        if (call.late || this.#tick - call.tick < LATE_TICKS) continue;
+        if (call.late || this.#tick - call.tick < this.#lateTicks) continue;
         call.late = true;
-        this.fail(call.operation, call.peer, `has not settled within ${(LATE_TICKS * TICK_MS) / 1000} s`);
+        this.fail(
+          call.operation,
+          call.peer,
+          `has not settled within ${(this.#lateTicks * TICK_MS) / 1000} s`,
+        );
       }
       this.report();
     });

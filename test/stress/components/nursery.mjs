@@ -86,7 +86,8 @@ class Nursery {
   }
 
   #victim({ manner, isolation, domain, steps }, name) {
-    const attributes = { name: `${this.#name}/${name}`, seed: this.#member.seed, manner, steps };
+    const machines = this.#env.config.node.value('machines');
+    const attributes = { name: `${this.#name}/${name}`, seed: this.#member.seed, manner, steps, machines };
     const config = node('config', attributes, this.#peers);
     return { binary: this.#binary, config, isolation, domain: isolation === 'process' ? undefined : domain };
   }

@@ -50,6 +50,11 @@ class ConfigWriter {
     this.#peers = new Map(membersOf(plan.tree).map(({ member, peers }) => [member.name, peers]));
   }
 
+  /** Said in configs if some of them run on other machines. */
+  get #machines() {
+    return this.#plan.tree.machines && 'yes';
+  }
+
   write(seconds) {
     const { children } = this.#plan.tree;
     const nodes = children.filter(({ kind }) => kind === 'node').map(({ name }) => name);
@@ -71,7 +76,7 @@ class ConfigWriter {
       node('binary', { name: binary('director') }),
       services('provides', ['Director']),
       node('exit', { propagate: 'yes' }),
-      node('config', { seconds, seed: this.#plan.tree.seed }, [
+      node('config', { seconds, seed: this.#plan.tree.seed, machines: this.#machines }, [
         ...names.map((name) => node('member', { name })),
         ...hostileOf(this.#plan.tree).map((name) => node('hostile', { name })),
       ]),
@@ -121,7 +126,7 @@ class ConfigWriter {
       node('restart', { max: 1000, period_s: 1 }),
       node(
         'config',
-        { name, seed },
+        { name, seed, machines: this.#machines },
         peers.map((peer) => node('peer', { name: peer.name })),
       ),
     ]);
@@ -142,7 +147,8 @@ class ConfigWriter {
   #settings(name, attributes) {
     const peers = this.#peers.get(name).map((peer) => node('peer', { name: peer }));
     const traps = hostileOf(this.#plan.tree).map((trap) => node('trap', { name: trap }));
-    return node('config', { name, seed: this.#plan.tree.seed, ...attributes }, [...peers, ...traps]);
+    const own = { name, seed: this.#plan.tree.seed, machines: this.#machines };
+    return node('config', { ...own, ...attributes }, [...peers, ...traps]);
   }
 }
 

@@ -8,6 +8,7 @@ import type { Interface } from '../interface/interface.ts';
 import { type OperationPlan, type OperationPlans, plansOf } from '../interface/operation.ts';
 import { ShapeError } from '../interface/shapes.ts';
 import { LIMITS } from '../limits.ts';
+import { COMPARE_OPERATION, differences } from './compare-operation.ts';
 import { OPEN_OPERATION, type StreamEnds } from './open-operation.ts';
 
 /** Stands in the place of the implementation of a revoked object. */
@@ -71,6 +72,7 @@ export class ExportedObject {
     const plan = this.#plans.byKey.get(key);
     if (plan) return plan;
     if (key === OPEN_OPERATION.key && this.open) return OPEN_OPERATION;
+    if (key === COMPARE_OPERATION.key) return COMPARE_OPERATION;
     const { name } = this.interface_;
     const text = `${name} has no operation of this name with these shapes; do both ends declare the same?`;
     throw new RpcError('UnknownOperation', caller ? `${caller.title}: ${text}` : text);
@@ -83,11 +85,21 @@ export class ExportedObject {
   invoke(operation: OperationPlan, args: readonly unknown[]): unknown {
     this.served++;
     try {
-      const result = operation === OPEN_OPERATION ? this.open?.() : this.#run(operation, args);
+      const result = this.#isOwn(operation) ? this.#runOwn(operation, args) : this.#run(operation, args);
       return isThenable(result) ? this.#settled(result, operation) : result;
     } catch (error) {
       throw this.declaredError(error, operation);
     }
+  }
+
+  /** Whether it is an operation of the runtime, which no interface declares. */
+  #isOwn(operation: OperationPlan): boolean {
+    return operation === OPEN_OPERATION || operation === COMPARE_OPERATION;
+  }
+
+  #runOwn(operation: OperationPlan, args: readonly unknown[]): unknown {
+    if (operation === OPEN_OPERATION) return this.open?.();
+    return differences(this.#plans, args[0]);
   }
 
   /** A call within the component that owns the object: its result, or a promise of it. */

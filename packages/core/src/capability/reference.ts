@@ -27,6 +27,10 @@ export abstract class Reference {
   nextAnswer(): Promise<void> | undefined {
     return undefined;
   }
+  /** Whether it leads to another machine, as far as that is known. */
+  get abroad(): boolean {
+    return false;
+  }
   /** The object of this component that it leads to, if it does. */
   localObject(): ExportedObject | undefined {
     return undefined;
@@ -71,6 +75,8 @@ export class LocalReference extends Reference {
 export interface ImportingChannel {
   readonly peer: number;
   readonly closed: boolean;
+  /** Whether the peer is on another machine. */
+  readonly abroad: boolean;
   /** Calls an operation when it is this call's turn. */
   invoke(reference: RemoteReference, operation: OperationPlan, args: readonly unknown[]): Promise<unknown>;
   /** Settles when one of our calls is answered or never will be; `undefined` if there is none. */
@@ -116,6 +122,10 @@ export class RemoteReference extends Reference {
 
   async introduced(): Promise<void> {}
 
+  override get abroad(): boolean {
+    return this.channel.abroad;
+  }
+
   override nextAnswer(): Promise<void> | undefined {
     return this.channel.nextAnswer();
   }
@@ -157,6 +167,10 @@ export class HeldReference extends Reference {
   }
 
   async introduced(): Promise<void> {}
+
+  override get abroad(): boolean {
+    return this.remote.abroad;
+  }
 
   override nextAnswer(): Promise<void> | undefined {
     return this.remote.nextAnswer();
@@ -217,6 +231,10 @@ export class PendingReference extends Reference {
   /** The reference it has become, if the introduction is done. */
   get target(): Reference | undefined {
     return this.#target;
+  }
+
+  override get abroad(): boolean {
+    return this.#target?.abroad ?? false;
   }
 
   /** Settles when the introduction is done or has failed. */

@@ -18,7 +18,7 @@ import {
 import { PeerGone, unreachable } from '../errors.ts';
 import type { OperationPlan } from '../interface/operation.ts';
 import { LIMITS } from '../limits.ts';
-import type { MemorySharing } from '../memory/shared-memory.ts';
+import { type MemorySharing, SHARES_NO_MACHINE } from '../memory/shared-memory.ts';
 import type { CallOutcome } from './call-table.ts';
 import type { Carrier, SharedMemory } from './carrier.ts';
 import { ChannelStreams } from './channel-streams.ts';
@@ -160,6 +160,10 @@ export class Channel implements ImportingChannel, TableChannel {
   introduceTo(giver: number, number: number, target: Exported): void {
     if (this.#sender.closed) throw this.#sender.closed;
     this.#sender.send(FrameKind.introduction, giver, number, this.exports.add(target));
+  }
+
+  get abroad(): boolean {
+    return this.sharing === SHARES_NO_MACHINE;
   }
 
   get sharing(): MemorySharing {

@@ -16,6 +16,7 @@ import type { Dealings } from './dealings.ts';
 import { AssertionFailed, type Obligation } from './assertions.ts';
 import { type Census, SUPERVISOR_ID, Entrypoint } from './entrypoint.ts';
 import { Environment } from './environment.ts';
+import { faultText } from './fault-text.ts';
 import { GrantedHost, type GrantedHostParts } from './granted-host.ts';
 import { ledgerOf, type LedgerChild } from './ledger.ts';
 import { actOnChild, overviewOf, planOf } from './overview.ts';
@@ -277,7 +278,7 @@ export class ComponentRuntime {
   #report(error: unknown): void {
     // This failure was told when it happened.
     if (error instanceof AssertionFailed) return;
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const text = faultText(error);
     if (this.#environment) void this.#environment.error(text);
     else this.#platform.complain(text);
   }

@@ -18,6 +18,7 @@ import type { Resources } from '../session/pd.ts';
 import type { ConnectOptions, RequestOptions, SessionConnectOptions } from './connect-options.ts';
 import { GivenUp, type StartTimeout, unlessGivenUp } from './giving-up.ts';
 import { Reattachments } from './reattachments.ts';
+import { refuseDifferences } from './compared-declarations.ts';
 import type { ServedCounter } from './served-counter.ts';
 import type { SessionWatch } from './session-watch.ts';
 import type { Tracer } from '../trace/tracer.ts';
@@ -160,6 +161,7 @@ export class SessionClient {
     givenUp?.addEventListener('abort', dispose, { once: true });
     try {
       await reference.introduced();
+      if (reference.abroad) await refuseDifferences(interface_, options.label ?? '', reference);
       if (plans.length > 0) {
         const tickets = await reference.call(OPEN_OPERATION, []);
         for (const plan of plans) {

@@ -36,6 +36,7 @@ const HELP = `ginit: runs a system of components from one config file
   ginit format [-i] FILE...         lay out HID
   ginit image COMMAND ...           disk images: info, check, create, convert, resize, compact, snapshot (--help says more)
   ginit fs COMMAND ...              file systems in images: ls, tree, cat, cp, mkdir, rm, stat, df, check, mkfs (likewise)
+  ginit mount IMAGE[:PART] DIR      the file system in an image, at a directory of the host (--help says more)
   ginit schema [FILE]               an XML Schema of configs, for editors
   ginit guests [fetch NAME]         lists unmodified systems for virtual machines, and prepares them
   ginit key new | show FILE         the keys of machines that are joined over a bus
@@ -210,6 +211,15 @@ export async function main(args: readonly string[]): Promise<number> {
   return code === 0 && output.loss?.kind === 'failed' ? OUTPUT_LOST_EXIT_CODE : code;
 }
 
+/** A system that is run without any options. */
+const PLAIN_RUN = {
+  command: 'run',
+  summary: false,
+  audit: false,
+  system: undefined,
+  onBus: undefined,
+} as const;
+
 /** A command with options and a help of its own. */
 type Command = (args: readonly string[], output: Output, launcher: Launcher) => number | Promise<number>;
 
@@ -222,6 +232,17 @@ const COMMANDS = new Map<string, Command>([
   ['key', async (args, output) => (await import('./bus/key-command.ts')).key(args, output)],
   ['bus', async (args, output) => (await import('./bus/main.ts')).bus(args, output)],
   ['image', async (args, output) => (await import('./image/main.ts')).image(args, output)],
+  [
+    'mount',
+    async (args, output, launcher) =>
+      (await import('./mount/main.ts')).mount(args, output, (file) =>
+        checkOrRun(
+          { ...PLAIN_RUN, file, quota: { ram: defaultQuota().ram, caps: ROOT_CAPS } },
+          output,
+          launcher,
+        ),
+      ),
+  ],
   ['fs', async (args, output) => (await import('./fs/main.ts')).fs(args, output)],
   ['trace', async (args, output) => (await import('./trace/main.ts')).trace(args, output)],
   ['sim', async (args, output) => (await import('./sim/main.ts')).simulate(args, output)],

@@ -3,6 +3,7 @@ import { type Capability, type Env, hasCode, PeerGone, RpcError, SessionError } 
 import { type Pd, type Resources, type Root } from '@ginit/core/system';
 import { type Deferred, quietDeferred } from '@ginit/core/async';
 import type { SessionPhase, SessionStanding } from '../report/index.ts';
+import { Afterwards } from './afterwards.ts';
 import { untilTaken, type WaitingEnv } from './again.ts';
 import { amountText, isNothing, minus, NOTHING, plus } from './amounts.ts';
 import { Ending } from './ending.ts';
@@ -67,6 +68,8 @@ export class ChildServer implements SessionServer {
   #someoneLeft: () => void = () => {};
   /** The ends of its sessions that are under way. */
   readonly #closings = new Set<Promise<void>>();
+  /** What comes after it. */
+  readonly afterwards = new Afterwards();
   #nextId = 1;
   /**
    * The quota of its clients that it is known to have kept. Each kind of misbehaviour is reported
@@ -144,7 +147,7 @@ export class ChildServer implements SessionServer {
     const known = this.#roots.get(service);
     if (known) return known;
     const root = quietDeferred<RootCapability>();
-    if (this.#ending.reason) root.reject(this.#ending.reason);
+    if (this.#ending.reason) root.reject(new PeerGone(this.#ending.reason.message, 'no'));
     this.#roots.set(service, root);
     return root;
   }
@@ -154,9 +157,9 @@ export class ChildServer implements SessionServer {
    * closing.
    */
   end(reason: string): void {
-    const gone = new PeerGone(reason);
-    for (const waiting of this.#roots.values()) waiting.reject(gone);
-    this.#ending.end(gone);
+    // Who waits for its root has not reached it.
+    for (const waiting of this.#roots.values()) waiting.reject(new PeerGone(reason, 'no'));
+    this.#ending.end(new PeerGone(reason));
     this.#someoneLeft();
   }
 
@@ -253,7 +256,8 @@ export class ChildServer implements SessionServer {
       account = await this.#account;
       await this.#host.env.pd.transfer(account, donation);
     } catch (error) {
-      return { refused: this.#refusal(error), back: donation };
+      const later = hasCode(error, 'PeerGone') ? await this.afterwards.open(request, error) : undefined;
+      return later ?? { refused: this.#refusal(error), back: donation };
     }
     const id = this.#nextId++;
     try {
@@ -263,7 +267,9 @@ export class ChildServer implements SessionServer {
     } catch (error) {
       this.#notice(error);
       const back = await this.#takeBack(account, donation, 'refused', () => true);
-      return { refused: this.#refusal(error), back };
+      const isGone = hasCode(error, 'PeerGone') && isNothing(minus(donation, back));
+      const later = isGone ? await this.afterwards.open(request, error) : undefined;
+      return later ?? { refused: this.#refusal(error), back };
     }
   }
 

@@ -381,14 +381,14 @@ export class Child {
   }
 
   async #end(reason: string, how: HowItEnds): Promise<void> {
+    this.server.afterwards.become(undefined, false);
     this.#host.env.revoke(this.#parent);
     this.#environment.endBegins();
     this.#dialogue.end();
     this.#account.reject(new SessionError('DENIED', reason));
     if (how === 'crashed') this.server.end(reason);
     const elsewhere = this.sessions.endAtChildren();
-    // A child that is stopped in order stays there for its servers until they are done with its
-    // sessions.
+    // If it is stopped in order it stays until its servers are done with its sessions.
     if (how === 'stopped') await elsewhere.closed;
     this.server.end(reason);
     await this.sessions.endAtParent();

@@ -41,6 +41,7 @@ export class Recovery {
     const again = child.start.restart !== undefined || crash.nodeLost === true;
     const successor = again ? new Successor(name) : undefined;
     child.over = { how: 'crashed', why, undecided: successor };
+    child.server.afterwards.become(successor, crash.nodeLost === true);
     if (how === 'stopped') await child.stop();
     const ended = this.#host.end(child, how);
     await child.gone;

@@ -7,6 +7,8 @@ interface Held {
   readonly handle: Promise<number>;
   /** Operations that use it just now. */
   users: number;
+  /** Whether it is closed as soon as nobody uses it. */
+  dropped: boolean;
 }
 
 /**
@@ -25,7 +27,7 @@ export class NodeHandles {
     this.#client = client;
     this.#root = root;
     this.#most = most;
-    this.#held.set(root, { handle: Promise.resolve(rootHandle), users: 1 });
+    this.#held.set(root, { handle: Promise.resolve(rootHandle), users: 1, dropped: false });
   }
 
   get size(): number {
@@ -48,22 +50,29 @@ export class NodeHandles {
       return await use(await held.handle);
     } finally {
       held.users--;
-      this.#trim();
+      if (held.dropped) this.#closeUnused(held);
+      else this.#trim();
     }
   }
 
   /** Takes a handle that was opened with the node; closes it if there is one already. */
   adopt(node: Node, handle: number): void {
     if (this.#held.has(node)) this.#close(handle);
-    else this.#held.set(node, { handle: Promise.resolve(handle), users: 0 });
+    else this.#held.set(node, { handle: Promise.resolve(handle), users: 0, dropped: false });
     this.#trim();
   }
 
-  /** Closes the handle of a node if nobody uses it just now. */
+  /** Closes the handle of a node, when nobody uses it just now. */
   drop(node: Node): void {
     const held = this.#held.get(node);
     if (held === undefined || node === this.#root) return;
     this.#held.delete(node);
+    held.dropped = true;
+    this.#closeUnused(held);
+  }
+
+  #closeUnused(held: Held): void {
+    if (held.users > 0) return;
     held.handle.then(
       (handle) => this.#close(handle),
       () => {},
@@ -81,7 +90,7 @@ export class NodeHandles {
 
   #look(node: Node): Held {
     const handle = this.#find(node);
-    const held: Held = { handle, users: 0 };
+    const held: Held = { handle, users: 0, dropped: false };
     handle.catch(() => {
       if (this.#held.get(node) === held) this.#held.delete(node);
     });

@@ -6,15 +6,15 @@ import type { Node } from './nodes.ts';
 export interface OpenedFile {
   readonly kind: 'file';
   readonly node: Node;
-  /** The handle that it was opened with for writing; one for reading uses that of its node. */
-  readonly handle: number | undefined;
+  readonly writeable: boolean;
 }
 
 /** An open directory, whose entries are read in batches. */
 export interface OpenedDirectory {
   readonly kind: 'directory';
   readonly node: Node;
-  readonly handle: number;
+  /** None if the directory had been removed: then there is nothing in it. */
+  readonly handle: number | undefined;
   /** Entries that were read and not yet told, and the number of the first of them. */
   entries: readonly StatusEntry[];
   first: number;
@@ -22,7 +22,8 @@ export interface OpenedDirectory {
   readAt: number;
 }
 
-type Opened = OpenedFile | OpenedDirectory;
+/** What is open. */
+export type Opened = OpenedFile | OpenedDirectory;
 
 /** The files and directories that the kernel has open, by numbers. */
 export class OpenThings {
@@ -50,12 +51,12 @@ export class OpenThings {
     return opened;
   }
 
-  /** Resolves to the handle that is to be closed, if there is one. */
-  remove(number: number): number | undefined {
+  /** Takes one out, to be closed by the caller. */
+  remove(number: number): Opened | undefined {
     const opened = this.#opened.get(number);
     if (opened === undefined) return undefined;
     this.#opened.delete(number);
     opened.node.opens--;
-    return opened.handle;
+    return opened;
   }
 }

@@ -96,9 +96,8 @@ export class FfsNode implements FileSystemNode {
       do {
         const piece = from.subarray(done, done + pieceBytes);
         const position = offset + done;
-        const length = await this.#change(() => writeFile(parts, inode, position, piece, nowMs));
-        done += length;
-        if (length < piece.length) break;
+        // Where the space has ended, what was freed before may be used by the next piece.
+        done += await this.#change(() => writeFile(parts, inode, position, piece, nowMs));
       } while (done < from.length);
     } catch (error) {
       const shortened = error instanceof FsError && error.code === 'NoSpace' && done > 0;

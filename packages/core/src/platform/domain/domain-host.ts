@@ -31,6 +31,7 @@ import { OwnDoorbells } from '../wire/doorbells.ts';
 import type { ForeignChannels } from './foreign-channels.ts';
 import { Link, type LinkProof } from '../wire/link.ts';
 import { RelayTable } from './relay-table.ts';
+import { portCountMemory } from '../wire/port-count.ts';
 import { lackIn, lastLinesIn, useIn } from './thread-notice.ts';
 
 /**
@@ -69,6 +70,7 @@ interface JoinRequest {
   readonly peer: number;
   readonly link: number;
   readonly channel: number;
+  readonly peerName: string;
   readonly elsewhere: boolean;
 }
 
@@ -244,9 +246,12 @@ export class DomainHost {
     const running = this.#components.get(request.component);
     const { port1, port2 } = new MessageChannel();
     const slot = running ? this.#slot(running) : 0;
-    target.relays.add(request.channel, { port: port1, ring: () => running?.bell.ringPort(slot) });
-    const { peer, elsewhere } = request;
-    if (running) this.#handOver(running, { kind: 'port', peer, slot, port: port2, elsewhere }, port2);
+    const { component, peer, peerName, elsewhere } = request;
+    const taken = portCountMemory();
+    const overrun = (): void => this.#tell({ event: 'overrun', component, peerName });
+    const bound = { taken, overrun };
+    target.relays.add(request.channel, { port: port1, ring: () => running?.bell.ringPort(slot), bound });
+    if (running) this.#handOver(running, { kind: 'port', peer, slot, port: port2, taken, elsewhere }, port2);
     else port2.close();
   }
 

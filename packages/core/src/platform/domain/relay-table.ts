@@ -6,6 +6,8 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { CLOSED_FRAME, postFrame } from '../thread/port-carrier.ts';
 import { LIMITS } from '../../limits.ts';
+import type { Place } from '../../memory/place.ts';
+import { WaitingInPort } from '../wire/port-count.ts';
 import type { Link } from '../wire/link.ts';
 
 /** The end of a relay in this process. */
@@ -13,23 +15,37 @@ export interface RelayPort {
   readonly port: MessagePort;
   /** Wakes the thread that takes frames from the port. */
   readonly ring: () => void;
+  /** Missing for the supervisor, which is trusted to send no more than it has been asked for. */
+  readonly bound?: RelayBound;
+}
+
+/** Bounds what waits in a port. */
+export interface RelayBound {
+  /** What the thread has taken so far. */
+  readonly taken: Place;
+  /** Is told when too much waits there, and the channel ends for that. */
+  readonly overrun: () => void;
+}
+
+interface OpenRelay extends RelayPort {
+  readonly waiting: WaitingInPort | undefined;
 }
 
 /** The ports of one link, by channel. */
 export class RelayTable {
-  readonly #link: Link;
-  readonly #ports = new Map<number, RelayPort>();
+  readonly #link: Pick<Link, 'send'>;
+  readonly #ports = new Map<number, OpenRelay>();
   readonly #early: { channel: number; payload: Uint8Array }[] = [];
   #highest = 0;
 
-  constructor(link: Link) {
+  constructor(link: Pick<Link, 'send'>) {
     this.#link = link;
   }
 
   /** Joins a port to a channel of the link. */
   add(channel: number, relay: RelayPort): void {
-    const { port } = relay;
-    this.#ports.set(channel, relay);
+    const { port, bound } = relay;
+    this.#ports.set(channel, { ...relay, waiting: bound && new WaitingInPort(bound.taken) });
     this.#highest = Math.max(this.#highest, channel);
     port.on('message', (frame: unknown) => {
       if (frame instanceof Uint8Array) this.#link.send(channel, frame);
@@ -60,7 +76,11 @@ export class RelayTable {
   deliver(channel: number, payload: Uint8Array): void {
     const relay = this.#ports.get(channel);
     if (relay && payload.byteLength === 0) this.#close(channel, relay);
-    else if (relay) {
+    else if (relay && relay.waiting?.fits(payload.byteLength) === false) {
+      this.#close(channel, relay);
+      this.#link.send(channel, CLOSED_FRAME);
+      relay.bound?.overrun();
+    } else if (relay) {
       postFrame(relay.port, payload);
       relay.ring();
     } else if (channel > this.#highest && this.#early.length < LIMITS.earlyRelayFrames)
@@ -72,7 +92,7 @@ export class RelayTable {
     for (const [channel, relay] of this.#ports) this.#close(channel, relay);
   }
 
-  #close(channel: number, { port, ring }: RelayPort): void {
+  #close(channel: number, { port, ring }: OpenRelay): void {
     this.#ports.delete(channel);
     // A parked thread sees messages, but not the end of a port, so it gets a last, empty frame.
     postFrame(port, CLOSED_FRAME);

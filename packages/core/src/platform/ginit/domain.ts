@@ -23,6 +23,7 @@ import {
   type DomainCommand,
   type DomainEvent,
   domainEvent,
+  type JoinWay,
   NO_NUMBER,
   parseControl,
 } from '../wire/domain-protocol.ts';
@@ -36,6 +37,7 @@ import {
   type RunningProcess,
   startPlainly,
 } from './child-process/running-process.ts';
+import type { DomainObserver } from './domain-observer.ts';
 import { SharedProcess } from './shared-process.ts';
 
 const DOMAIN_MAIN = new URL('../domain/domain-main.js', import.meta.url).pathname;
@@ -57,6 +59,7 @@ const LOAD_TIMEOUT_MS = 60_000;
  * that a start node asks for and the host cannot give. Each of the three has few possible reasons.
  */
 const LACKS_MAX = 16;
+const OVERRUN = 'which sends more than it may without waiting';
 /** How much of a malformed message is shown to people. */
 const NONSENSE_CHARACTERS = 200;
 
@@ -72,20 +75,6 @@ interface Resident {
    */
   readonly ending: (() => void)[];
   readonly gone: (() => void)[];
-}
-
-/** Takes what a domain process tells people, and the news of its end. */
-export interface DomainObserver {
-  /** A line that a component wrote past its log. */
-  output(label: string, line: string): void;
-  /**
-   * Something that a start node asks for cannot be had. The component's code may have written this.
-   */
-  lack(label: string, text: string): void;
-  /** A line that the process itself wrote. */
-  complaint(domain: string, line: string): void;
-  /** The process is gone. */
-  ended(domain: Domain): void;
 }
 
 /** The kind of process to start. */
@@ -129,7 +118,7 @@ export class Domain {
   /** The number of filters of system calls that it had before it was jailed. */
   readonly #filtersAtBirth: number;
   #name: string;
-  #observer: DomainObserver;
+  #observer: DomainObserver<Domain>;
   readonly #residents = new Map<number, Resident>();
   readonly #exited: Promise<void>;
   readonly #words = new LastWords((line) => this.#observer.complaint(this.#name, line));
@@ -146,7 +135,7 @@ export class Domain {
   /** Throws `ProcessStartError`. */
   constructor(
     { name, ownProcess, ahead, jailed = false, driver = true, hostDepth }: DomainOptions,
-    observer: DomainObserver,
+    observer: DomainObserver<Domain>,
   ) {
     this.#name = name;
     this.#observer = observer;
@@ -193,7 +182,7 @@ export class Domain {
   }
 
   /** Gives a process that was started ahead its name and its observer. */
-  adopt(name: string, observer: DomainObserver): void {
+  adopt(name: string, observer: DomainObserver<Domain>): void {
     assert(this.#residents.size === 0 && !this.#retired, 'a process that was started ahead waits');
     this.#name = name;
     this.#observer = observer;
@@ -292,17 +281,22 @@ export class Domain {
     await this.#exited;
   }
 
+  /** The label of a component of this process. */
+  labelOf(component: number): string | undefined {
+    return this.#residents.get(component)?.label;
+  }
+
   /** Joins two components of this process by a channel. */
   connect(component: number, peer: number): void {
     this.#tell({ command: 'connect', component, peer });
   }
 
   /**
-   * Joins a component of this process to one of the process that `link` leads to, or to one on
-   * another machine (`elsewhere`) by way of that process.
+   * Joins a component of this process to one of the process that the link leads to, or to one on
+   * another machine by way of that process.
    */
-  join(component: number, peer: number, link: number, channel: number, elsewhere = false): void {
-    this.#tell({ command: 'join', component, peer, link, channel, elsewhere });
+  join(component: number, peer: number, way: JoinWay): void {
+    this.#tell({ command: 'join', component, peer, ...way });
   }
 
   /** Hands a socket to the process; it is closed here. */
@@ -378,6 +372,8 @@ export class Domain {
         return resident.audit?.add(event.use);
       case 'lack':
         return this.#lack(resident.label, event.text);
+      case 'overrun':
+        return this.#lack(resident.label, `ends its channel with ${event.peerName}, ${OVERRUN}`);
       case 'ended':
         this.#residents.delete(event.component);
         this.shared?.removeComponent(event.component);

@@ -19,7 +19,8 @@ import { longTimeout } from '../host/long-timeout.ts';
 import { threadUse } from '../host/thread-use.ts';
 import type { BusWay } from '../cluster/bus-line.ts';
 import type { BusProcess } from './bus-connection.ts';
-import { Domain, type DomainObserver } from './domain.ts';
+import { Domain } from './domain.ts';
+import type { DomainObserver } from './domain-observer.ts';
 import { JailAudit } from './jail-audit.ts';
 import { type JailChoice, jailFor, standingOf, withoutJails } from './jail-choice.ts';
 import { jailMeans } from '../jail/lacks.ts';
@@ -140,8 +141,9 @@ export class NodePlatform implements Platform {
     }
     const { number, made } = this.#link(a, b);
     const channel = this.#nextChannel++;
-    a.join(first, second, number, channel);
-    b.join(second, first, number, channel);
+    const way = { link: number, channel, elsewhere: false };
+    a.join(first, second, { ...way, peerName: nameOf(b, second) });
+    b.join(second, first, { ...way, peerName: nameOf(a, first) });
     void made.then((is) => {
       if (!is) failed();
     });
@@ -164,7 +166,8 @@ export class NodePlatform implements Platform {
     if (!domain) return;
     const { number, made } = this.#busLink(domain, bus);
     const channel = this.#nextChannel++;
-    domain.join(component, peer, number, channel, true);
+    const peerName = `component ${peer} of the machine ${way.key}`;
+    domain.join(component, peer, { link: number, channel, peerName, elsewhere: true });
     void made.then((is) => {
       if (is)
         bus.route({ link: number, channel, peer: way.key, ticket: way.ticket, opens: way.opens }, ended);
@@ -259,7 +262,7 @@ export class NodePlatform implements Platform {
     return made;
   }
 
-  #observer(key: string): DomainObserver {
+  #observer(key: string): DomainObserver<Domain> {
     return {
       output: (label, line) => this.#output.passingLine(line, `[${label}] `),
       lack: (label, text) => this.#output.complaint(`warning: [${label}] ${text}`),
@@ -349,6 +352,10 @@ export class NodePlatform implements Platform {
     this.#links.set(from, links);
   }
 }
+
+/** How people are told of a component of this machine. */
+const nameOf = (domain: Domain, component: number): string =>
+  `[${domain.labelOf(component) ?? `component ${component}`}]`;
 
 /** A component whose process could not be started: it ends as crashed, with that reason. */
 function neverStarted(

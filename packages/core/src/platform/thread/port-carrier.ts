@@ -7,6 +7,8 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Carrier, SharedMemory } from '../../channel/carrier.ts';
 import type { MemorySharing } from '../../memory/shared-memory.ts';
+import type { Place } from '../../memory/place.ts';
+import { PortCount } from '../wire/port-count.ts';
 import type { WorkSource } from './ring/work-source.ts';
 
 const NO_MEMORY: SharedMemory = [];
@@ -42,13 +44,15 @@ export class PortCarrier implements Carrier, WorkSource {
   readonly sharing: MemorySharing;
   readonly #port: MessagePort;
   readonly #wake: () => void;
+  readonly #taken: PortCount | undefined;
   #handler: ((frame: Uint8Array, memory: SharedMemory) => void) | undefined;
   #closedHandler: (() => void) | undefined;
   #closed = false;
 
-  /** `wake` asks for `drain` to be called soon. */
-  constructor(port: MessagePort, wake: () => void, sharing: MemorySharing) {
+  /** `wake` asks for `drain` to be called soon. `taken` counts what is taken, for the other end. */
+  constructor(port: MessagePort, wake: () => void, sharing: MemorySharing, taken?: Place) {
     this.sharing = sharing;
+    this.#taken = taken && new PortCount(taken);
     this.#port = port;
     this.#wake = wake;
   }
@@ -79,8 +83,9 @@ export class PortCarrier implements Carrier, WorkSource {
 
   #take(message: unknown): void {
     if (this.#closed || !(message instanceof Uint8Array)) return;
-    if (message.byteLength === 0) this.#end();
-    else this.#handler?.(message, NO_MEMORY);
+    if (message.byteLength === 0) return this.#end();
+    this.#taken?.add(message.byteLength);
+    this.#handler?.(message, NO_MEMORY);
   }
 
   #end(): void {

@@ -36,9 +36,9 @@ export class ThreadChannels {
   }
 
   /** A carrier over a port that leads out of the process, or also to another machine. */
-  port(port: MessagePort, slot: number, elsewhere = false): Carrier {
+  port(port: MessagePort, slot: number, taken?: Place, elsewhere = false): Carrier {
     const sharing = elsewhere ? SHARES_NO_MACHINE : SHARES_NONE;
-    const carrier = new PortCarrier(port, () => this.#loop.wake(slot), sharing);
+    const carrier = new PortCarrier(port, () => this.#loop.wake(slot), sharing, taken);
     this.#loop.add(slot, carrier);
     return carrier;
   }
@@ -65,7 +65,7 @@ export class ThreadChannels {
       case 'foreign':
         return this.#foreign(message);
       case 'port':
-        return this.port(message.port, message.slot, message.elsewhere);
+        return this.port(message.port, message.slot, message.taken, message.elsewhere);
       default:
         return unreachable(message);
     }

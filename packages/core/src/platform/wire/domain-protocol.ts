@@ -67,9 +67,13 @@ const joinCommand = record({
   peer: u32,
   link: u32,
   channel: u32,
+  /** How people are told of the peer. */
+  peerName: text(LIMITS.reasonBytes),
   /** Whether the peer is on another machine. */
   elsewhere: boolean,
 });
+/** The link and the channel by which a component is joined to a peer, and what is known of it. */
+export type JoinWay = Omit<ShapeType<typeof joinCommand>, 'command' | 'component' | 'peer'>;
 /**
  * Joins a component to a peer in another process by shared memory. The memory of the channel, and a
  * socket for further memory, come over the socket for descriptors.
@@ -150,6 +154,12 @@ const outputEvent = record({
  */
 const usedEvent = record({ event: oneOf(['used']), component: u32, use: hostUse });
 /** The component's start node asks for something that cannot be had here. */
+/** A component has taken too little of what a peer in another process sends: the channel ends. */
+const overrunEvent = record({
+  event: oneOf(['overrun']),
+  component: u32,
+  peerName: text(LIMITS.reasonBytes),
+});
 const lackEvent = record({ event: oneOf(['lack']), component: u32, text: text(LIMITS.reasonBytes) });
 
 /** Those other processes must give up memory that this one has made. */
@@ -169,6 +179,7 @@ export const domainEvent = {
   ended: endedEvent,
   output: outputEvent,
   lack: lackEvent,
+  overrun: overrunEvent,
   used: usedEvent,
   revoked: revokedEvent,
   memoryArrived: memoryArrivedEvent,
@@ -182,6 +193,7 @@ export type DomainEvent =
   | ShapeType<typeof endedEvent>
   | ShapeType<typeof outputEvent>
   | ShapeType<typeof lackEvent>
+  | ShapeType<typeof overrunEvent>
   | ShapeType<typeof usedEvent>
   | ShapeType<typeof revokedEvent>
   | ShapeType<typeof memoryArrivedEvent>;

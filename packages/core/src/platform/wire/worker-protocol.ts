@@ -85,6 +85,8 @@ export interface PortMessage {
   readonly peer: number;
   readonly slot: number;
   readonly port: MessagePort;
+  /** Counts what the thread takes out of the port. */
+  readonly taken: Place;
   /** Whether the peer is on another machine. */
   readonly elsewhere: boolean;
 }

@@ -13,8 +13,8 @@
  * A handle belongs to a node, not to a name: it outlives a rename, and a file without names lives,
  * as in POSIX, until its last handle is closed (`links` is 0 then). Handles end with the session.
  * What a server cannot keep alive answers `Unavailable`. A handle from `lookup` or `make` serves
- * all that a node is asked for: of a directory, the names in it and its entries; of a file, READ;
- * and `open` gives one for writing.
+ * all that a node is asked for: of a directory, the names in it and its entries; of a file, READ
+ * and WRITE.
  *
  * Session arguments: `tx_buf_size`, `root` (a directory below the policy's), `writeable` (default
  * yes). A session is writeable if this, the policy and the file system all say so; otherwise

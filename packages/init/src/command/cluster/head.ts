@@ -13,6 +13,8 @@ export class Head implements ClusterHead {
   readonly #bus: BusProcess;
   readonly #onBus: OnBus;
   #failed: () => void = () => {};
+  /** All nodes are lost then, and nobody needs to be told. */
+  #leaving = false;
 
   constructor(local: NodePlatform, onBus: OnBus, quota: Quota, output: Output) {
     this.#onBus = onBus;
@@ -33,8 +35,12 @@ export class Head implements ClusterHead {
       facts: ownFacts(),
       observer: {
         joined: (name, { ramBytes, cores }) =>
-          output.say(`node "${name}" is there: ${cores} CPUs, ${formatBytes(ramBytes)} of RAM`),
-        lost: (name, reason) => output.say(`node "${name}" is not there: ${reason}`),
+          output.say(
+            `node "${name}" is there: ${cores} ${cores === 1 ? 'CPU' : 'CPUs'}, ${formatBytes(ramBytes)} of RAM`,
+          ),
+        lost: (name, reason) => {
+          if (!this.#leaving) output.say(`node "${name}" is not there: ${reason}`);
+        },
         line: (label, text) => output.passingLine(text, `[${label}] `),
       },
     });
@@ -55,6 +61,7 @@ export class Head implements ClusterHead {
 
   /** Leaves the bus. */
   async close(): Promise<void> {
+    this.#leaving = true;
     await this.#bus.destroy();
   }
 }

@@ -15,7 +15,10 @@ const ENTRIES_PER_READ = 256;
 
 export const opendir: Operation = async (served, request, exchange) => {
   const node = served.nodes.get(request.node);
-  const opened = await served.using(node, (handle) => served.client.open(handle, 'read-only'));
+  const isGone = node.isGhost && !served.handles.has(node);
+  const opened = isGone
+    ? undefined
+    : await served.using(node, (handle) => served.client.open(handle, 'read-only'));
   const directory: OpenedDirectory = {
     kind: 'directory',
     node,
@@ -28,7 +31,7 @@ export const opendir: Operation = async (served, request, exchange) => {
   const flags = OPEN_FLAG.keepCache | OPEN_FLAG.cacheDirectory;
   if (!exchange.answer(new Message(16).u64(number).u32(flags).u32(0).bytes)) {
     served.open.remove(number);
-    served.client.close(opened).catch(() => {});
+    if (opened !== undefined) served.client.close(opened).catch(() => {});
   }
 };
 
@@ -41,6 +44,7 @@ async function entriesFrom(
   const behind = index - directory.first;
   if (behind >= 0 && behind < directory.entries.length) return directory.entries.slice(behind);
   const readAt = served.changes;
+  if (directory.handle === undefined) return [];
   const entries = await served.client.entriesFrom(directory.handle, index, ENTRIES_PER_READ);
   directory.entries = entries;
   directory.first = index;
@@ -60,6 +64,8 @@ interface Listed {
 /** The entries from an offset on; an empty batch is the end. */
 async function listedFrom(served: Served, directory: OpenedDirectory, offset: number): Promise<Listed[]> {
   const { node } = directory;
+  // Not even the dots are in a directory that was removed.
+  if (node.isGhost) return [];
   const dots = DOTS.map((name, index): Listed => {
     const { inode } = name === '.' ? node.status : (node.place?.parent ?? node).status;
     return { name, inode, type: 'directory', next: index + 1, status: undefined };

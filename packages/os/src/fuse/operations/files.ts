@@ -1,7 +1,6 @@
 /** Open files: CREATE, OPEN, READ, WRITE, RELEASE, FSYNC. */
 import { ERRNO, Refused } from '../errno.ts';
 import type { Node } from '../nodes.ts';
-import type { OpenedFile } from '../open-things.ts';
 import { OPEN_ACCESS_MASK, OPEN_FLAG, OPEN_READ_ONLY, OPEN_TRUNCATE } from '../protocol/constants.ts';
 import { Message } from '../protocol/message.ts';
 import { exact, type Served } from '../served.ts';
@@ -13,20 +12,29 @@ async function openNode(served: Served, node: Node, flags: number): Promise<numb
   const writes = (flags & OPEN_ACCESS_MASK) !== OPEN_READ_ONLY;
   if (node.status.type !== 'file') throw new Refused(ERRNO.EOPNOTSUPP);
   return served.using(node, async (handle) => {
-    if (!writes) return served.open.add({ kind: 'file', node, handle: undefined });
-    if ((flags & OPEN_TRUNCATE) !== 0) {
+    if (writes && (flags & OPEN_TRUNCATE) !== 0) {
       served.changes++;
       node.status = await served.client.setAttributes(handle, { sizeBytes: 0 });
     }
-    const opened = await served.client.open(handle, 'read-write');
-    return served.open.add({ kind: 'file', node, handle: opened });
+    return served.open.add({ kind: 'file', node, writeable: writes });
   });
 }
 
+/**
+ * Closes what the kernel has no use for any more. Who watches a file hears of what was written when
+ * a handle is closed: so, unless somebody else has the file open, that of the node is, and it is
+ * found again at its place.
+ */
 function close(served: Served, number: number): void {
-  const handle = served.open.remove(number);
+  const opened = served.open.remove(number);
+  if (opened === undefined) return;
+  const { node } = opened;
+  if (opened.kind === 'file') {
+    if (opened.writeable && node.opens === 0 && !node.isGhost) served.handles.drop(node);
+    return;
+  }
   // The kernel does not wait for this, and a server that is gone has closed everything.
-  if (handle !== undefined) served.client.close(handle).catch(() => {});
+  if (opened.handle !== undefined) served.client.close(opened.handle).catch(() => {});
 }
 
 /** `fuse_open_out`. */
@@ -60,21 +68,12 @@ export const create: Operation = async (served, request, exchange) => {
   served.nodes.forget(node.id, 1);
 };
 
-/** Lends the handle by which a file is read. */
-function reading<Result>(
-  served: Served,
-  { node, handle }: OpenedFile,
-  use: (handle: number) => Promise<Result>,
-): Promise<Result> {
-  return handle === undefined ? served.using(node, use) : use(handle);
-}
-
 export const read: Operation = async (served, request, exchange) => {
-  const file = served.open.file(request.u64());
+  const { node } = served.open.file(request.u64());
   const offset = exact(request.u64());
   const size = Math.min(request.u32(), served.transferBytesMax);
   const into = new Uint8Array(size);
-  await reading(served, file, async (handle) => {
+  await served.using(node, async (handle) => {
     let done = 0;
     while (done < size) {
       const piece = into.subarray(done, done + served.client.packetBytes);
@@ -88,19 +87,21 @@ export const read: Operation = async (served, request, exchange) => {
 };
 
 export const write: Operation = async (served, request, exchange) => {
-  const { handle } = served.open.file(request.u64());
+  const { node, writeable } = served.open.file(request.u64());
   const offset = exact(request.u64());
   const size = request.u32();
   const from = request.skip(20).copy(size);
-  if (handle === undefined) throw new Refused(ERRNO.EBADF);
+  if (!writeable) throw new Refused(ERRNO.EBADF);
   served.changes++;
   let done = 0;
-  while (done < size) {
-    const piece = from.subarray(done, done + served.client.packetBytes);
-    const written = await served.client.write(handle, offset + done, piece);
-    done += written;
-    if (written < piece.length) break;
-  }
+  await served.using(node, async (handle) => {
+    while (done < size) {
+      const piece = from.subarray(done, done + served.client.packetBytes);
+      const written = await served.client.write(handle, offset + done, piece);
+      done += written;
+      if (written < piece.length) break;
+    }
+  });
   if (done === 0 && size > 0) throw new Refused(ERRNO.ENOSPC);
   exchange.answer(new Message(8).u32(done).u32(0).bytes);
 };

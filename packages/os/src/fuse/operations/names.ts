@@ -1,5 +1,5 @@
 /** LOOKUP, and what makes, moves and removes names. */
-import { encodeName, type NewNodeData, type NodeStatus } from '@ginit/core/file_system';
+import { encodeName, type NewNodeData, type NodeStatus, PATH_BYTES_MAX } from '@ginit/core/file_system';
 import { ERRNO, Refused } from '../errno.ts';
 import type { Exchange } from '../exchanges.ts';
 import type { Node } from '../nodes.ts';
@@ -87,7 +87,7 @@ export const mkdir: Operation = async (served, request, exchange) => {
 
 export const symlink: Operation = async (served, request, exchange) => {
   const parent = served.nodes.get(request.node);
-  const [name, target] = [request.name(), request.name()];
+  const [name, target] = [request.name(), request.name(PATH_BYTES_MAX)];
   const wanted = { type: 'symlink', mode: 0o777, target } as const;
   tell(served, exchange, await make(served, request, { parent, name }, wanted));
 };

@@ -1,4 +1,5 @@
-import { decodeName } from '@ginit/core/file_system';
+import { decodeName, NAME_BYTES_MAX } from '@ginit/core/file_system';
+import { ERRNO, Refused } from '../errno.ts';
 import { HEADER_BYTES } from './constants.ts';
 
 /**
@@ -55,10 +56,11 @@ export class Request {
     return this;
   }
 
-  /** A name or target, up to its zero. */
-  name(): string {
+  /** A name or target, up to its zero. Throws ENAMETOOLONG. */
+  name(bytesMax = NAME_BYTES_MAX): string {
     const end = this.#bytes.indexOf(0, this.#at);
     if (end < 0) throw new RangeError('a name without an end');
+    if (end - this.#at > bytesMax) throw new Refused(ERRNO.ENAMETOOLONG);
     const name = decodeName(this.#bytes.subarray(this.#at, end));
     this.#at = end + 1;
     return name;

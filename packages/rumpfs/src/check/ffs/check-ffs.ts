@@ -15,6 +15,7 @@ import { type FfsGeometry, readGeometry } from './geometry.ts';
 import { checkGroups } from './group-pass.ts';
 import { FfsImage } from './image.ts';
 import { InodePass } from './inode-pass.ts';
+import { checkLogFile } from './log-file.ts';
 import { type CheckedLog, readLog, replayForRepair } from './log.ts';
 import { checkRoot } from './root.ts';
 import { checkLinks, checkTree } from './tree-pass.ts';
@@ -107,6 +108,7 @@ async function checkOnce(
     directories: new Map(),
   };
   await new InodePass(context).run();
+  await checkLogFile(context);
   if (await checkRoot(context)) {
     await checkDirectories(context);
     const connector = new Connector(context);

@@ -107,6 +107,12 @@ export class FfsGeometry {
     return this.bytes[864] === 1 && this.bytes[865] === 2 ? this.i64(896) : 0;
   }
 
+  /** Where the log is, whether it is in use or not. */
+  get logPlace(): { readonly at: number; readonly bytes: number } {
+    const blockBytes = this.i64(888);
+    return { at: this.i64(872) * blockBytes, bytes: this.i64(880) * blockBytes };
+  }
+
   /** Where a log of WAPBL in use is, its length, and that of its blocks. */
   get log(): { readonly at: number; readonly bytes: number; readonly blockBytes: number } | undefined {
     const [location, blockBytes] = [this.bytes[865] ?? 0, this.i64(888)];

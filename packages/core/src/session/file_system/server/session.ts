@@ -45,7 +45,6 @@ export interface FileSystemSessionOptions<Node extends BackendNode> {
 }
 
 const NODE_ACCESS = { readable: false, writeable: false } as const;
-const ANY_ACCESS = { readable: true, writeable: false } as const;
 
 /** One session of a File_system server. */
 export class FileSystemServerSession<Node extends BackendNode> implements Implementation<typeof FileSystem> {
@@ -349,7 +348,8 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
           await this.#backend.release(node);
           throw error;
         }
-        return new OpenNode(node, 'any', ANY_ACCESS);
+        const writeable = this.#writeable && node.type === 'file';
+        return new OpenNode(node, 'any', { readable: true, writeable });
       });
       assert(status !== undefined, 'a node that is open has a status');
       return { handle, status };
