@@ -199,6 +199,7 @@ test('a node speaks for its own components, and is given files of theirs only', 
   expect(c.heard.at(-1)).toMatchObject({ say: 'piece', there: false });
   expect(owner.opened('UC', 'component 1', new TestCarrier())).toBe('there is no such component here');
   expect(owner.opened('UB', 'component 1', new TestCarrier())).toBeUndefined();
+  expect(owner.opened('UB', 'component 1', new TestCarrier())).toBe('it has its channel already');
   c.say({ say: 'ended', id: 1, crashed: true, reason: 'forged', culprit: true });
   expect(cluster.nodes[0]?.components).toBe(1);
 });

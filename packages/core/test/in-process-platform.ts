@@ -7,6 +7,7 @@ import type { Component } from '@ginit/core';
 import type { Carrier } from '../src/channel/carrier.ts';
 import { RING_BYTES } from '../src/platform/wire/channel-memory.ts';
 import type { HostPlatform } from '../src/runtime/host-access.ts';
+import type { ComponentEnd } from '../src/supervisor/platform.ts';
 import { inProcessCarriers } from '../src/testing/in-process-carriers.ts';
 import { InProcessPlatform as PlainPlatform } from '../src/testing/in-process-platform.ts';
 import { busCarriers } from './bus-carriers.ts';
@@ -29,13 +30,17 @@ export function carrierPair(kind: CarrierKind): [Carrier, Carrier] {
 /**
  * A death to be died: the component with this label is killed when it has sent and received so many
  * frames, in the middle of whatever that frame brought about. What it had sent may still arrive, or
- * be lost with it.
+ * be lost with it. Or it is killed when core has heard so many frames of it, and core hears of its
+ * end in the same turn as of the last of them, as it does of all that comes in one piece over a
+ * socket: what that frame set off goes on when the component is gone already.
  */
 export interface Death {
   readonly label: string;
   readonly afterFrames: number;
-  readonly underWay: 'delivered' | 'lost';
+  readonly underWay: 'delivered' | 'lost' | 'heard with the end';
 }
+
+const KILLED: ComponentEnd = { crashed: true, reason: 'killed by the test', culprit: true };
 
 /** Runs components in this thread. */
 export class InProcessPlatform extends PlainPlatform {
@@ -43,6 +48,8 @@ export class InProcessPlatform extends PlainPlatform {
   death: Death | undefined;
   /** Frames sent and received so far, by label. */
   readonly frames = new Map<string, number>();
+  /** Frames that core has heard of each so far. */
+  readonly heard = new Map<string, number>();
   /** Ids of those that have died so. */
   readonly dead = new Set<number>();
 
@@ -82,14 +89,41 @@ export class InProcessPlatform extends PlainPlatform {
     };
   }
 
+  protected override supervisorEndOf(id: number, label: string, carrier: Carrier): Carrier {
+    return {
+      ...carrier,
+      receive: (handler) =>
+        carrier.receive((frame, memory) => {
+          handler(frame, memory);
+          this.#countHeard(id, label);
+        }),
+    };
+  }
+
   #count(id: number, label: string): void {
-    const frames = (this.frames.get(label) ?? 0) + 1;
-    this.frames.set(label, frames);
-    if (this.death?.label !== label || frames < this.death.afterFrames) return;
-    const { underWay } = this.death;
+    const frames = oneMore(this.frames, label);
+    if (!this.#dies(label, frames) || this.death?.underWay === 'heard with the end') return;
+    if (this.death?.underWay === 'lost') this.closeCarriers(id);
     this.death = undefined;
     this.dead.add(id);
-    if (underWay === 'lost') this.closeCarriers(id);
-    setImmediate(() => this.endComponent(id, { crashed: true, reason: 'killed by the test', culprit: true }));
+    setImmediate(() => this.endComponent(id, KILLED));
   }
+
+  #countHeard(id: number, label: string): void {
+    const heard = oneMore(this.heard, label);
+    if (!this.#dies(label, heard) || this.death?.underWay !== 'heard with the end') return;
+    this.death = undefined;
+    this.dead.add(id);
+    this.endComponent(id, KILLED);
+  }
+
+  #dies(label: string, frames: number): boolean {
+    return this.death?.label === label && frames >= this.death.afterFrames;
+  }
+}
+
+function oneMore(counts: Map<string, number>, label: string): number {
+  const count = (counts.get(label) ?? 0) + 1;
+  counts.set(label, count);
+  return count;
 }

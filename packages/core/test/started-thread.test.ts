@@ -1,7 +1,19 @@
 /** A component that cannot be started leaves nothing behind, and the reason is told. */
 import { expect, test } from 'vitest';
-import { component, SessionError } from '@ginit/core';
+import {
+  type Capability,
+  component,
+  type Implementation,
+  type Interface,
+  Log,
+  Rom,
+  SessionError,
+} from '@ginit/core';
 import { COSTS, Parent, Pd } from '@ginit/core/system';
+import type { Carrier } from '../src/channel/carrier.ts';
+import { FrameKind } from '../src/channel/frame.ts';
+import type { Entrypoint } from '../src/runtime/entrypoint.ts';
+import { RomModule } from '../src/runtime/rom-module.ts';
 import { Account } from '../src/supervisor/account.ts';
 import { Components } from '../src/supervisor/components.ts';
 import { StartedThread } from '../src/supervisor/started-thread.ts';
@@ -18,19 +30,34 @@ const denied = async (): Promise<never> => {
   throw new SessionError('DENIED', 'nothing is given here');
 };
 
+type ParentOf = (entrypoint: Entrypoint) => Implementation<typeof Parent>;
+const refusing: ParentOf = () => uniformParent(denied);
+/** A parent that gives the sessions that every component has. */
+const giving: ParentOf = (entrypoint) => ({
+  ...uniformParent(denied),
+  session: ({ service }) => {
+    const session: Capability<Interface> =
+      service === Log.service
+        ? entrypoint.export(Log, { write: () => {} })
+        : entrypoint.export(Rom, new RomModule(Buffer.from('<config/>')).open());
+    return { session };
+  },
+});
+
 /**
- * Starts the component `moduleUrl` with a parent that refuses everything, so; `ended` is told of
- * its end.
+ * Starts the component `moduleUrl`, with a parent that refuses everything unless it is told;
+ * `ended` is told of its end.
  */
 function begin(
   account: Account,
   moduleUrl: string,
   ended: (end: ComponentEnd) => void,
   platform = place(),
+  parentOf = refusing,
 ): StartedThread {
   const components = new Components(platform, () => {});
   const threads = new ThreadsByAccount();
-  const parent = components.entrypoint.export(Parent, uniformParent(denied));
+  const parent = components.entrypoint.export(Parent, parentOf(components.entrypoint));
   const pd = components.entrypoint.export(Pd, new PdSession(account, threads));
   const observer = { started: () => {}, ended: (_: unknown, end: ComponentEnd) => ended(end) };
   const specification = testSpecification('started', moduleUrl);
@@ -91,6 +118,41 @@ test('a component that dies while it starts has the reason of its death, not of 
   await new Promise(setImmediate);
   await new Promise(setImmediate);
   expect(thread?.state()).toEqual({ state: 'crashed', reason: 'crashed by the test', culprit: true });
+});
+
+/**
+ * A machine that goes when its component has answered that it runs. The supervisor hears of both in
+ * one turn, as it does of all that comes in one piece over a socket.
+ */
+class PassingPlatform extends InProcessPlatform {
+  protected override supervisorEndOf(id: number, label: string, carrier: Carrier): Carrier {
+    const end: ComponentEnd = { crashed: true, reason: 'its node is lost', culprit: false, nodeLost: true };
+    return {
+      ...super.supervisorEndOf(id, label, carrier),
+      receive: (handler) =>
+        carrier.receive((frame, memory) => {
+          handler(frame, memory);
+          if (frame[0] === FrameKind.result) this.endComponent(id, end);
+        }),
+    };
+  }
+}
+
+test('a component whose end is heard in the turn of the answer to its start has ended', async () => {
+  const platform = new PassingPlatform('copying', new Map([['passing', component({}, () => {})]]));
+  let thread: StartedThread | undefined;
+  let woken = 0;
+  await new Promise<void>((resolve) => {
+    thread = begin(rich(), 'passing', () => resolve(), platform, giving);
+    thread.setHandler({ submit: () => void woken++, [Symbol.dispose]: () => {} });
+  });
+  const gone = { state: 'crashed', reason: 'its node is lost', culprit: false, nodeLost: true };
+  expect(thread?.state()).toEqual(gone);
+  // What the answer sets off comes in later turns.
+  await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  expect(thread?.state()).toEqual(gone);
+  expect(woken).toBe(1);
 });
 
 test('a heartbeat is answered by a live component, once for all who ask, and settles after its end', async () => {

@@ -276,12 +276,52 @@ describe.skipIf(missing !== undefined)(`with the standard tools (${missing ?? 't
     [['ls', '-t', 'msdos', 'ext.img'], /^ext\.img: /],
     [['ls', 'ext.img:1'], /there is no partition 1: /],
     [['mkfs', '-t', 'ext2', '-b', '3000', '--force', 'ext.img'], /ext2 has no blocks of 3000 bytes/],
+    [
+      ['mkfs', '-t', 'ext4', '--sector', '512', '--force', 'ext.img'],
+      /^ext\.img: ext4 has no size of a sector to choose$/,
+    ],
+    [
+      ['mkfs', '-t', 'ext4', '--journal', 'end', '--force', 'ext.img'],
+      /^ext\.img: ext4 has no log of WAPBL$/,
+    ],
+    [['rm', 'ext.img:/tree'], /^ext\.img:\/tree: is a directory \(-r removes it\)$/],
+    [['rm', '-r', 'ext.img:/tree', 'ext.img:/'], /^ext\.img:\/: is the root, which is not removed$/],
+    [['rm', '-r', 'ext.img'], /^ext\.img: is the root, which is not removed$/],
+    [['rm', '-r', 'ext.img://../.'], /is the root, which is not removed$/],
+    [
+      ['cp', '-r', 'ext.img:/tree', './ext.img:/more'],
+      /^"ext\.img" and "\.\/ext\.img" are in the same file, .* one way$/,
+    ],
+    [['check', '--repair', 'ext.img'], /^ext\.img: .* not mended: only ffs and exfat are$/],
     [['mkfs', '-t', 'ext2', 'ext.img'], /has a file system \(ext2\): --force makes a new one/],
   ])('%j is told in one line', async (args, said) => {
     const { code, notes } = await fs(...args);
     expect(code).toBe(1);
     expect(notes).toHaveLength(1);
     expect(notes[0]).toMatch(said);
+  });
+
+  test('an image without a byte is told', async () => {
+    const { code, notes } = await fs('mkfs', '-t', 'ext2', imageFile('nothing.img', 0));
+    expect([code, notes]).toEqual([1, ['"nothing.img" has no room: it is empty']]);
+  });
+
+  test('two partitions of one image cannot be used at once where one is written to', async () => {
+    imageFile('parts.img', 24 * MIB);
+    const { status } = spawnSync(programPath('sfdisk') ?? 'sfdisk', ['-q', 'parts.img'], {
+      input: 'label: gpt\nsize=8M\nsize=8M\n',
+    });
+    expect(status).toBe(0);
+    expect((await fs('mkfs', '-t', 'ext2', 'parts.img:1')).code).toBe(0);
+    expect((await fs('mkfs', '-t', 'ext2', 'parts.img:2')).code).toBe(0);
+    expect((await fs('df', 'parts.img:1', 'parts.img:2')).code).toBe(0);
+    const { code, notes } = await fs('cp', '-r', 'parts.img:1:/lost+found', 'parts.img:2:/x');
+    expect([code, notes]).toEqual([
+      1,
+      [
+        '"parts.img:1" and "parts.img:2" are in the same file, which only one of them can write to: copy by way of the host',
+      ],
+    ]);
   });
 
   test('a full disk is told, and leaves no half of a file', async () => {
@@ -378,9 +418,9 @@ describe.skipIf(missing !== undefined)(`with the standard tools (${missing ?? 't
       expect((await fs('check', image)).code).toBe(0);
     }
     const refused = await fs('check', '--repair', 'ext.img');
-    expect(refused.notes).toEqual([expect.stringMatching(/there is no repair for this format/)]);
+    expect(refused.notes).toEqual([expect.stringMatching(/not mended: only ffs and exfat are/)]);
     expect((await fs('mkfs', '-t', 'ext2', '--fragment', '1K', imageFile('no.img', MIB))).notes).toEqual([
-      expect.stringMatching(/ext2 has no fragmentBytes/),
+      expect.stringMatching(/ext2 has no fragments/),
     ]);
     expect((await fs('mkfs', '-t', 'ufs2', '--journal', 'there', 'no.img')).notes).toEqual([
       expect.stringMatching(/--journal there: end or inside/),

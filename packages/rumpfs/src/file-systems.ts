@@ -77,9 +77,20 @@ export async function recogniseFileSystem(bio: BlockIo): Promise<string | undefi
  */
 export async function repairFileSystem(bio: BlockIo, type: string): Promise<RepairReport> {
   const { repair } = await typeOf(bio, type);
-  if (repair === undefined) throw new FsError('NotSupported', 'there is no repair for this format');
+  if (repair === undefined)
+    throw new FsError(
+      'NotSupported',
+      `what is on the device is checked, but not mended: only ${mendedTypes()} are`,
+    );
   if (!bio.writeable) throw new FsError('ReadOnly', 'the device cannot be written');
   return repair(bio);
+}
+
+function mendedTypes(): string {
+  return [...types]
+    .filter(([, type]) => type.repair !== undefined)
+    .map(([name]) => name)
+    .join(' and ');
 }
 
 async function typeOf(bio: BlockIo, type: string): Promise<FileSystemType> {

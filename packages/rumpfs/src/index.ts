@@ -16,5 +16,6 @@ export {
 } from './mkfs/make-file-system.ts';
 export { check, type ImageOptions, mkfs, type MkfsOptions, repair } from './node/maintain.ts';
 export { mount, type NodeMountOptions } from './node/mount.ts';
+export { type Place, placeOf } from './node/place.ts';
 export type { MountableBlocks } from './promises/block-device.ts';
 export * from './promises/index.ts';

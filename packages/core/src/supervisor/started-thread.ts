@@ -4,7 +4,7 @@
  */
 import type { SignalCapability } from '../capability/signal.ts';
 import { COSTS, sumOf } from '../costs.ts';
-import { hasCode, RpcError } from '../errors.ts';
+import { assert, hasCode, RpcError } from '../errors.ts';
 import type { Capability } from '../interface/interface.ts';
 import { type StartOptions, Thread, type ThreadProgress, type ThreadState } from '../session/cpu.ts';
 import type { Account } from './account.ts';
@@ -92,8 +92,7 @@ export class StartedThread implements PaidThread {
     this.#component.control.start({ parent, pd }).then(
       (number) => {
         parent[Symbol.dispose]();
-        if (this.#component) this.#component.thread = number;
-        this.#change({ state: 'running' });
+        this.#hasBegun(number);
       },
       (error: unknown) => {
         parent[Symbol.dispose]();
@@ -170,12 +169,22 @@ export class StartedThread implements PaidThread {
     this.#forgetIfOver();
   }
 
+  /**
+   * Answers are heard a little later than they come. If the component has ended in between, its end
+   * holds: nobody would ever be told of another.
+   */
+  #hasBegun(number: number | undefined): void {
+    if (!this.#component) return;
+    this.#component.thread = number;
+    this.#change({ state: 'running' });
+  }
+
   #failedToStart(error: unknown): void {
-    if (this.#state.state === 'crashed' || this.#state.state === 'killed') return;
+    if (!this.#component) return;
     const reason = error instanceof RpcError ? error.message : 'the component could not be started';
     // A component that has lost its parent while it began is being ended by somebody above, or is
     // being stopped. That is no failure to tell people of.
-    const stopping = this.#component?.stopping ?? false;
+    const { stopping } = this.#component;
     if (!stopping && !hasCode(error, 'Revoked') && !hasCode(error, 'PeerGone')) this.#failure = reason;
     this.#change({ state: 'crashed', reason, culprit: true });
     void this.kill();
@@ -203,6 +212,7 @@ export class StartedThread implements PaidThread {
   }
 
   #change(state: ThreadState): void {
+    assert(this.#state.state !== 'crashed' && this.#state.state !== 'killed', 'an end is final');
     this.#state = state;
     this.#handler?.submit();
     if (!this.#component) this.#forgetHandler();

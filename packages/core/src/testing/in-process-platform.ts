@@ -91,7 +91,7 @@ export class InProcessPlatform implements Platform {
     this.#ids.set(label, id);
     return {
       placement: { kind: 'thread', domain: 'test', pid: process.pid },
-      supervisor,
+      supervisor: this.supervisorEndOf(id, label, supervisor),
       kill: async () => end({ crashed: false, reason: 'killed', culprit: true }),
     };
   }
@@ -135,6 +135,11 @@ export class InProcessPlatform implements Platform {
 
   /** The end of a carrier that a component gets. */
   protected endOf(_id: number, _label: string, carrier: Carrier): Carrier {
+    return carrier;
+  }
+
+  /** The supervisor's end of its carrier to a component. */
+  protected supervisorEndOf(_id: number, _label: string, carrier: Carrier): Carrier {
     return carrier;
   }
 

@@ -91,8 +91,20 @@ export async function makeFileSystem(
 
 const BITS = { msdos: undefined, fat12: 12, fat16: 16, fat32: 32 } as const;
 
+/** What people call a wish; its own name says the rest. */
+const WORDS: Readonly<Record<string, string>> = {
+  bytesPerInode: 'number of inodes to choose',
+  inodeBytes: 'size of an inode to choose',
+  sectorBytes: 'size of a sector to choose',
+  fragmentBytes: 'fragments',
+  byteOrder: 'order of bytes to choose',
+  journal: 'log of WAPBL',
+  journalBytes: 'log of WAPBL',
+  serial: 'serial number to choose',
+};
+
 function refuse(type: MadeType, foreign: Readonly<Record<string, number | string | undefined>>): void {
   for (const [name, value] of Object.entries(foreign)) {
-    if (value !== undefined) throw new FsError('InvalidArgument', `${type} has no ${name}`);
+    if (value !== undefined) throw new FsError('InvalidArgument', `${type} has no ${WORDS[name] ?? name}`);
   }
 }

@@ -31,6 +31,8 @@ export async function mkfs(place: string, type: MadeType, options: MkfsOptions =
   const image = wishesOf(place, { format, backing, partition });
   const device = await openImageDevice(image);
   try {
+    if (device.bio.sectorCount === 0)
+      throw new FsError('InvalidArgument', `"${place}" has no room: it is empty`);
     if (!force) await refuseOccupied(place, image, device);
     const world = { nowMs: Date.now(), random: (into: Uint8Array) => void getRandomValues(into) };
     await makeFileSystem(device.bio, type, wishes, progress ? { ...world, progress } : world);

@@ -35,9 +35,14 @@ const MISSING: Record<VictimType, string | undefined> = {
 };
 /** The formats that we mend. */
 const REPAIRED: ReadonlySet<VictimType> = new Set(['exfat', 'ffs']);
-/** What no repair can know: tables and marks of an exFAT, and what is there of its future. */
+/**
+ * What no repair can know: tables and marks of an exFAT, and what is there of its future. While any
+ * of it is left, the file system stays marked as in use.
+ */
 const LEFT =
-  /up-case table|hash of its name|unknown entry|its medium|labels|no signature|allocation bitmap: |bitmaps|second FAT|entry of a vendor/;
+  /up-case table|hash of its name|unknown entry|its medium|labels|no signature|allocation bitmap: |bitmaps|second FAT|entry of a vendor|was not unmounted cleanly/;
+/** What follows from a table that makes many letters one: no other name would be another. */
+const LEFT_BY_TABLE = /two entries have this name/;
 /** What an error of a damaged image says besides the structure: where it is. */
 const PLACE = /\d|superblock|boot sector|descriptor/;
 
@@ -59,7 +64,9 @@ async function findingsAfterRepair(image: Uint8Array, type: string): Promise<str
   try {
     await repairFileSystem(new MemoryHypercalls(image).bio, type);
     const left = (await ourFindings(image, type)).split('\n');
-    return left.filter((line) => !LEFT.test(line)).join('\n');
+    const badTable = left.some((line) => line.includes('up-case table'));
+    const isLeft = (line: string): boolean => LEFT.test(line) || (badTable && LEFT_BY_TABLE.test(line));
+    return left.filter((line) => !isLeft(line)).join('\n');
   } catch (error) {
     if (!(error instanceof FsError)) throw error;
     return undefined;

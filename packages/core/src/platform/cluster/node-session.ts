@@ -112,6 +112,7 @@ export class NodeSession implements Host {
   carrierOf(id: number, carrier: Carrier): string | undefined {
     const component = this.components.get(id);
     if (!component) return 'there is no such component here';
+    if (component.carrier.isThere) return 'it has its channel already';
     // A component that cannot be reached any more is of no use to anybody.
     component.carrier.closed(() => this.tell({ say: 'kill', id }));
     component.carrier.attach(carrier);

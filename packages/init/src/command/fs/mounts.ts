@@ -1,8 +1,9 @@
 /** The images of one command, each mounted once. */
-import { mount, type MountedFs } from '@ginit/rumpfs';
+import { realpathSync } from 'node:fs';
+import { mount, type MountedFs, placeOf } from '@ginit/rumpfs';
 import type { ImagePlace } from './fs-place.ts';
 import type { OpenOptions } from './options.ts';
-import { at } from './problem.ts';
+import { at, Problem } from './problem.ts';
 
 /** The options of `mount` that a command line has said. */
 export function imageOptions({ format, backing }: OpenOptions): {
@@ -18,6 +19,8 @@ export class Mounts implements AsyncDisposable {
   readonly #written: ReadonlySet<string>;
   readonly #log: (line: string) => void;
   readonly #mounts = new Map<string, Promise<MountedFs>>();
+  /** The images that are open, by the file that they are in. */
+  readonly #files = new Map<string, string>();
 
   /** `written` are the images that are going to be changed; all others are only read. */
   constructor(options: OpenOptions, written: readonly string[], log: (line: string) => void) {
@@ -49,7 +52,8 @@ export class Mounts implements AsyncDisposable {
     if (failures.length > 0) throw failures[0];
   }
 
-  #mount(image: string): Promise<MountedFs> {
+  async #mount(image: string): Promise<MountedFs> {
+    this.#refuseSecondUse(image);
     const { type, zone } = this.#options;
     return mount(image, {
       ...imageOptions(this.#options),
@@ -58,5 +62,24 @@ export class Mounts implements AsyncDisposable {
       readOnly: !this.#written.has(image),
       log: (line) => this.#log(`${image}: ${line}`),
     });
+  }
+
+  /**
+   * Whoever writes to a file is alone with it, so one command cannot have it open twice. Without
+   * this the lock of the file would say that somebody else has it.
+   */
+  #refuseSecondUse(image: string): void {
+    const file = realpathSync(placeOf(image).file);
+    const first = this.#files.get(file);
+    if (first === undefined) this.#files.set(file, image);
+    else if (this.#written.has(image) || this.#written.has(first)) {
+      const advice =
+        placeOf(first).partition === placeOf(image).partition
+          ? 'name it in one way'
+          : 'copy by way of the host';
+      throw new Problem(
+        `"${first}" and "${image}" are in the same file, which only one of them can write to: ${advice}`,
+      );
+    }
   }
 }

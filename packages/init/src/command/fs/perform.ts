@@ -87,7 +87,7 @@ class Performance {
             void (await (task.recursive ? fs.mkdir(path, { recursive: true }) : fs.mkdir(path))),
         );
       case 'rm':
-        return this.#each(task, ({ path }, fs) => fs.rm(path, { recursive: task.recursive }));
+        return this.#remove(task);
       case 'cp':
         return this.#copy(task);
       case 'check':
@@ -208,6 +208,18 @@ class Performance {
     const files = nodes === 0 ? '' : `; ${nodes - nodesFree} of ${nodes} inodes used`;
     const space = `${total - free} of ${total} bytes used (${share} %), ${free} free`;
     await this.#text(`${image}: ${type}${named}: ${space}; blocks of ${blockSizeBytes}${files}`);
+  }
+
+  async #remove(task: TaskOf<'mkdir' | 'rm'>): Promise<number> {
+    // Before anything is removed: the root itself stays, and all in it would be lost by mistake.
+    for (const { path, text } of task.places) {
+      if (/^(?:\/+\.{0,2})+$/.test(path)) throw new Problem(`${text}: is the root, which is not removed`);
+    }
+    return this.#each(task, async ({ path, text }, fs) => {
+      if (!task.recursive && (await fs.lstat(path)).isDirectory())
+        throw new Problem(`${text}: is a directory (-r removes it)`);
+      await fs.rm(path, { recursive: task.recursive });
+    });
   }
 
   async #copy({ sources, to, recursive, owner }: TaskOf<'cp'>): Promise<number> {

@@ -33,15 +33,15 @@ export async function checkExt(bio: BlockIo): Promise<CheckReport> {
   const found = new Findings();
   const device = new Device(bio);
   const before = new Geometry((await bytesAt(bio, SUPERBLOCK_OFFSET, SUPERBLOCK_BYTES)).slice());
-  if (!fits(before, device, found)) return found.report('ext2');
+  if (!fits(before, device, found)) return found.report(before.kindName);
   const logged = await replayed(before, device, found);
   const disk = new Disk(device, before, found, logged);
   const geometry = await geometryOf(before, disk);
   checkSuperblock(geometry, found);
   const groups = await readGroups(disk, geometry);
-  if (groups === undefined) return found.report('ext2');
+  if (groups === undefined) return found.report(geometry.kindName);
   const claims = new Claims(geometry);
-  if (!claimStructures(disk, geometry, groups, claims)) return found.report('ext2');
+  if (!claimStructures(disk, geometry, groups, claims)) return found.report(geometry.kindName);
   await checkMultipleMount(geometry, disk, claims);
   const listed = await readOrphans(geometry, disk, groups);
   const context: Context = {
@@ -62,7 +62,7 @@ export async function checkExt(bio: BlockIo): Promise<CheckReport> {
   checkTree(context, await new DirectoryPass(context).run());
   checkLinks(context);
   await checkBitmaps(context);
-  return found.report('ext2');
+  return found.report(geometry.kindName);
 }
 
 function fits(geometry: Geometry, device: Device, found: Findings): boolean {

@@ -46,6 +46,11 @@ export const READ_ONLY = {
   orphanPresent: 0x1_0000,
 };
 const INCOMPATIBLE_KNOWN = Object.values(INCOMPATIBLE).reduce((all, bit) => all | bit, 0);
+/**
+ * The features of ext2 and ext3, the last of which has directories as B-trees, which nobody made.
+ */
+const INCOMPATIBLE_OLD = INCOMPATIBLE.fileType | INCOMPATIBLE.recover | INCOMPATIBLE.metaGroups;
+const READ_ONLY_OLD = READ_ONLY.sparse | READ_ONLY.largeFile | 0x4;
 const READ_ONLY_KNOWN = Object.values(READ_ONLY).reduce((all, bit) => all | bit, 0x4 | 0x40 | 0x1000);
 
 /** What a checker needs to know of the superblock. */
@@ -103,6 +108,13 @@ export class Geometry {
     this.seed =
       (this.incompatible & INCOMPATIBLE.seed) !== 0 ? this.long(624) : castagnoli(0xffff_ffff, uuid);
     this.#requireSizes();
+  }
+
+  /** The kind, as people and configs call it: that with what ext2 and ext3 do not have is ext4. */
+  get kindName(): 'ext2' | 'ext3' | 'ext4' {
+    if ((this.incompatible & ~INCOMPATIBLE_OLD) !== 0 || (this.readOnly & ~READ_ONLY_OLD) !== 0)
+      return 'ext4';
+    return (this.compatible & COMPATIBLE.journal) === 0 ? 'ext2' : 'ext3';
   }
 
   long(offset: number): number {

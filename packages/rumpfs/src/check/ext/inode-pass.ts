@@ -56,7 +56,7 @@ export class InodePass {
     }
     if (reserved && inode.mode === 0 && inode.map.every((byte) => byte === 0)) return;
     inodes.set(inode.id, inode.kind, inode.entryType, inode.links);
-    if (inode.kind === 'file') found.files += 1;
+    if (inode.kind === 'file' && !reserved) found.files += 1;
     if (inode.kind === 'directory') found.directories += 1;
     this.#checkFields(inode, reserved, orphan);
     const facts = this.#attributes(inode, attributesInInode(inode), 'attributes in the inode');
