@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { parseMountArguments, type PlaceKind } from '../src/command/mount/options.ts';
 
-const places: Readonly<Record<string, PlaceKind>> = {
+const PLACES: Readonly<Record<string, PlaceKind>> = {
   'a.img': 'file',
   disk: 'file',
   'b.qcow2': 'file',
@@ -10,7 +10,7 @@ const places: Readonly<Record<string, PlaceKind>> = {
   pipe: 'other',
 };
 const parse = (...args: readonly string[]): ReturnType<typeof parseMountArguments> =>
-  parseMountArguments(args, (path) => places[path]);
+  parseMountArguments(args, (path) => PLACES[path]);
 
 test.each([
   [['a.img', 'none'], 'there is no directory "none": make it first'],
