@@ -107,7 +107,8 @@ export function newestHeader(bytes: Uint8Array, place: LogPlace): NewestHeader {
       if (newest === undefined || header.generation > newest.header.generation) newest = { header, index };
     }
   }
-  if (newest === undefined) throw new FsError('Corrupt', `wapbl: no header in the first two blocks of the log at ${place.at}`);
+  if (newest === undefined)
+    throw new FsError('Corrupt', `wapbl: no header in the first two blocks of the log at ${place.at}`);
   newest.header.check(place);
   return newest;
 }
