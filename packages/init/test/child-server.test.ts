@@ -182,6 +182,7 @@ test('a server that ends before it answers counts as gone, and a session that co
   announce();
   const waiting = refused(open());
   await new Promise(setImmediate);
+  server.afterwards.become(undefined, false);
   server.end('it has crashed');
   server.leftover.accountEnded(account.end());
   answer.resolve(capability);
@@ -193,6 +194,7 @@ test('a server that ends before it answers counts as gone, and a session that co
 test('a server that ends before it has announced its service counts as gone for its clients', async () => {
   const { open, server, free } = bench();
   const waiting = refused(open());
+  server.afterwards.become(undefined, false);
   server.end('it has crashed');
   expect(await waiting).toEqual([expect.stringContaining('server "shop" is gone'), DONATION]);
   expect(free()).toEqual(WHOLE);
