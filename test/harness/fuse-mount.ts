@@ -69,7 +69,8 @@ export class FuseMount implements AsyncDisposable {
     const run = new GinitRun(['config.xml'], place.directory, undefined, undefined, timeoutMs);
     const mount = new FuseMount(run, path);
     try {
-      await run.until('mounted at ');
+      // With the end of the line: another mount of this system may be at a longer name.
+      await run.until('mounted at mnt\n');
       return mount;
     } catch (error) {
       await mount[Symbol.asyncDispose]();
