@@ -1,8 +1,9 @@
 import type { BlockBuffer } from '../buffer/block-buffer.ts';
 import type { BufferCache } from '../buffer/buffer-cache.ts';
 import { readAround } from '../buffer/read-around.ts';
+import { CLUSTER_RUN_NONE, type ClusterRun } from '../fat/cluster-run.ts';
+import type { FreeMap } from '../fat/free-map.ts';
 import { blockOfCluster, FIRST_CLUSTER, type Layout } from '../fat/layout.ts';
-import { CLUSTER_RUN_NONE, type ClusterRun } from './cluster-run.ts';
 
 /** The part of the bitmap that says it is not in memory: see `AllocationBitmap.missing`. */
 export const BITMAP_MISSING = -1;
@@ -15,7 +16,7 @@ const FULL = 0xff;
  *
  * Questions are answered at once where their part of the bitmap is in memory.
  */
-export class AllocationBitmap {
+export class AllocationBitmap implements FreeMap {
   /** The block that was missing when an answer was `BITMAP_MISSING`. */
   missing = 0;
   readonly #layout: Layout;
@@ -91,6 +92,15 @@ export class AllocationBitmap {
       }
     }
     return { cluster: 0, searchedTo: Math.min(this.#end, stop * 8 + FIRST_CLUSTER) };
+  }
+
+  take(first: number, countMax: number): number {
+    let count = 0;
+    while (count < countMax && first + count < this.#end && this.get(first + count) === 0) {
+      if (!this.trySet(first + count, true)) break;
+      count += 1;
+    }
+    return count;
   }
 
   /** The free clusters among those that one block of the bitmap has from byte `byte` on. */

@@ -1,13 +1,16 @@
 import { FsError } from '../errors.ts';
+import { ATTRIBUTE } from '../fat/attribute.ts';
+import { ClusterRun } from '../fat/cluster-run.ts';
+import { directoryOf } from '../fat/directory-of.ts';
+import { writeEmptyCluster } from '../fat/empty-cluster.ts';
+import type { FatMove } from '../fat/fat-node.ts';
 import { requireName } from '../fat/name-rules.ts';
 import { ownerName } from '../fat/placed-nodes.ts';
 import type { EntryName } from '../vnode/names.ts';
-import { allocateClusters, writeEmptyCluster } from './allocate.ts';
-import { ClusterRun } from './cluster-run.ts';
 import type { PlacedSet } from './directory.ts';
 import { toExfatTime } from './exfat-time.ts';
-import { ATTRIBUTE, FileSet } from './file-set.ts';
-import { directoryOf, type NodeState, storeNode } from './node-state.ts';
+import { FileSet } from './file-set.ts';
+import { type NodeState, storeNode } from './node-state.ts';
 import type { Nodes } from './nodes.ts';
 import type { Volume } from './volume.ts';
 
@@ -33,7 +36,7 @@ export async function createNode(
   const run = new ClusterRun();
   try {
     if (isDirectory) {
-      await allocateClusters(volume, 0, 1, run);
+      await volume.allocate(0, 1, run);
       await writeEmptyCluster(volume, run.cluster);
       set.firstCluster = run.cluster;
       set.contiguous = true;
@@ -44,7 +47,7 @@ export async function createNode(
     const { slot, position } = await directory.insert(firstSlot, set);
     return nodes.adoptSet({ parent, slot, position }, set);
   } catch (error) {
-    volume.depart({ first: run.cluster, clusters: run.count, contiguous: true });
+    volume.giveUp(run);
     throw error;
   }
 }
@@ -63,21 +66,16 @@ export async function removeNode(
   nodes.unlink(target);
 }
 
-/** A move of a node to another name; `replaced` is the node that has that name so far. */
-export interface Move {
-  readonly source: NodeState;
-  readonly from: NodeState;
-  readonly to: NodeState;
-  readonly toName: EntryName;
-  readonly replaced: NodeState | undefined;
-}
-
 /**
  * Moves a node. The new entries are durable before the old ones are changed, unless one write
  * changes both; so a power failure may leave two names that lead to the same clusters, but not
  * none.
  */
-export async function moveNode({ volume, nodes }: Names, move: Move, nowMs: number): Promise<void> {
+export async function moveNode(
+  { volume, nodes }: Names,
+  move: FatMove<NodeState>,
+  nowMs: number,
+): Promise<void> {
   const { source, from, to, replaced } = move;
   if (replaced === undefined) requireName(move.toName.text);
   if (replaced?.isDirectory === true) await requireRemovable(replaced);

@@ -1,10 +1,10 @@
 import type { BlockBuffer } from '../buffer/block-buffer.ts';
 import { readAround } from '../buffer/read-around.ts';
 import { FsError } from '../errors.ts';
+import { ClusterRun } from '../fat/cluster-run.ts';
+import { writeEmptyCluster } from '../fat/empty-cluster.ts';
 import { blockOfCluster } from '../fat/layout.ts';
-import { allocateClusters, writeEmptyCluster } from './allocate.ts';
 import type { Chain } from './chain.ts';
-import { ClusterRun } from './cluster-run.ts';
 import { ENTRY_BYTES } from './entry-types.ts';
 import type { Volume } from './volume.ts';
 
@@ -63,12 +63,12 @@ export class DirectorySlots {
     await chain.map(index, 1, run);
     // A power failure may have left a cluster that the size does not have.
     const linked = run.count > 0;
-    if (!linked) await allocateClusters(volume, chain.last === 0 ? 0 : chain.last + 1, 1, run);
+    if (!linked) await volume.allocate(chain.last === 0 ? 0 : chain.last + 1, 1, run);
     try {
       await writeEmptyCluster(volume, run.cluster);
       if (!linked) await chain.append(run.cluster, 1);
     } catch (error) {
-      if (!linked) volume.depart({ first: run.cluster, clusters: 1, contiguous: true });
+      if (!linked) volume.giveUp(run);
       throw error;
     }
     await this.#owner.grown();

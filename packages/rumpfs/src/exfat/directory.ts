@@ -1,4 +1,5 @@
 import { FsError } from '../errors.ts';
+import { LazyIndex } from '../index/lazy-index.ts';
 import { SlotIndex } from '../index/slot-index.ts';
 import type { Chain } from './chain.ts';
 import {
@@ -41,9 +42,7 @@ export class Directory {
   readonly #volume: Volume;
   readonly #name: string;
   readonly #owner: DirectoryOwner;
-  #index: SlotIndex | undefined = undefined;
-  #building: Promise<void> | undefined = undefined;
-  #tooLarge = false;
+  readonly #index: LazyIndex<SlotIndex>;
   /**
    * The first slot that was put in use at the end and is not durable, and the flushes before that.
    */
@@ -56,12 +55,16 @@ export class Directory {
     this.#name = name;
     this.#owner = owner;
     this.slots = new DirectorySlots(volume, chain, name, owner);
+    this.#index = new LazyIndex(
+      () => new SlotIndex(volume.indexes),
+      (index) => this.#fill(index),
+    );
   }
 
   /** The entries of a name. */
   async find(text: string): Promise<PlacedSet | undefined> {
     const folded = this.#fold(text);
-    const index = await this.#usableIndex();
+    const index = await this.#index.use();
     if (index !== undefined) {
       const found = await this.#findIndexed(index, folded);
       // Another directory may have taken the index's memory meanwhile.
@@ -149,7 +152,7 @@ export class Directory {
 
   /** Free slots for so many entries; the directory grows if it must. */
   async makeRoom(count: number): Promise<number> {
-    const index = await this.#usableIndex();
+    const index = await this.#index.use();
     const slot = index === undefined ? await this.#searchRoom(count) : index.findRoom(count, mayBegin);
     if (slot + count > SLOTS_MAX) throw new FsError('NoSpace', `${this.#name} is full`);
     while ((await this.slots.count()) < slot + count) await this.slots.grow();
@@ -169,7 +172,8 @@ export class Directory {
       this.#keepEnd(slot, end, count, entry);
       copy(set, slot, count, entry);
     });
-    if (this.#index?.setUsed(slot, count, true) === true) this.#index.add(this.#fold(set.name), slot);
+    const index = this.#index.made;
+    if (index?.setUsed(slot, count, true) === true) index.add(this.#fold(set.name), slot);
     return { slot, position: await this.slots.positionOf(slot) };
   }
 
@@ -181,8 +185,8 @@ export class Directory {
         put(at, givenUp(at.bytes[at.within] ?? 0));
       }
     });
-    this.#index?.setUsed(slot, set.entries, false);
-    this.#index?.remove(this.#fold(set.name), slot);
+    this.#index.made?.setUsed(slot, set.entries, false);
+    this.#index.made?.remove(this.#fold(set.name), slot);
   }
 
   /** Writes what changes when a file does, if its entries are in memory. */
@@ -203,8 +207,7 @@ export class Directory {
   }
 
   dropIndex(): void {
-    this.#index?.drop();
-    this.#index = undefined;
+    this.#index.drop();
   }
 
   #fold(name: string): string {
@@ -253,46 +256,19 @@ export class Directory {
     return room >= 0 ? room : begin(free);
   }
 
-  async #usableIndex(): Promise<SlotIndex | undefined> {
-    const ready = this.#readyIndex();
-    if (ready !== undefined || this.#tooLarge) return ready;
-    this.#building ??= this.#build().finally(() => {
-      this.#building = undefined;
-    });
-    await this.#building;
-    return this.#readyIndex();
-  }
-
-  #readyIndex(): SlotIndex | undefined {
-    if (this.#index?.usable !== true) return undefined;
-    this.#index.touch();
-    return this.#index;
-  }
-
-  async #build(): Promise<void> {
-    const index = new SlotIndex(this.#volume.indexes);
-    this.#index = undefined;
+  /** Adds all of the directory to its index. */
+  async #fill(index: SlotIndex): Promise<boolean> {
     const filled = { fits: true };
-    try {
-      await this.walk(0, {
-        set: (found) => {
-          filled.fits &&= index.add(this.#fold(found.name), found.slot);
-          return !filled.fits;
-        },
-        used: (slot) => {
-          filled.fits &&= index.setUsed(slot, 1, true);
-        },
-      });
-    } catch (error) {
-      index.drop();
-      throw error;
-    }
-    if (!filled.fits) {
-      this.#tooLarge = true;
-      return;
-    }
-    index.complete();
-    this.#index = index;
+    await this.walk(0, {
+      set: (found) => {
+        filled.fits &&= index.add(this.#fold(found.name), found.slot);
+        return !filled.fits;
+      },
+      used: (slot) => {
+        filled.fits &&= index.setUsed(slot, 1, true);
+      },
+    });
+    return filled.fits;
   }
 
   async #findIndexed(index: SlotIndex, folded: string): Promise<PlacedSet | undefined> {

@@ -1,19 +1,16 @@
 import { BufferCache } from '../buffer/buffer-cache.ts';
 import { FsError } from '../errors.ts';
 import { layOut } from '../fat/layout.ts';
-import { NAME_BYTES_MAX } from '../fat/name-rules.ts';
-import { ROOT_ID } from '../fat/placed-nodes.ts';
+import { directoryOf } from '../fat/directory-of.ts';
+import { MountedFat } from '../fat/mounted-fat.ts';
 import { TimeZone } from '../fat/time-zone.ts';
 import type { BlockIo, Hypercalls } from '../hypercall/hypercalls.ts';
 import { IndexStore } from '../index/index-store.ts';
-import type { FileSystemStatistics } from '../vnode/attributes.ts';
-import type { FileSystem, FileSystemNode } from '../vnode/file-system.ts';
+import type { FileSystem } from '../vnode/file-system.ts';
 import type { MountOptions } from '../vnode/mount-options.ts';
 import { BOOT_SECTOR_BYTES, type BootRegion, hasBootRegion, loadBootRegion } from './boot-region.ts';
-import type { Names } from './change-names.ts';
 import { ExfatNode } from './exfat-node.ts';
 import { FatTable } from './fat-table.ts';
-import { directoryOf } from './node-state.ts';
 import { Nodes } from './nodes.ts';
 import { readRootEntries, readStructures } from './root-structures.ts';
 import { Volume } from './volume.ts';
@@ -22,51 +19,6 @@ import { VolumeFlags } from './volume-flags.ts';
 /** Directory indexes take this part of the memory budget, the up-case table another one. */
 const INDEX_PART = 8;
 const UPCASE_PART = 8;
-
-/** A mounted exFAT. */
-class Exfat implements FileSystem {
-  readonly type = 'exfat';
-  readonly rootId = ROOT_ID;
-  readonly nameBytesMax = NAME_BYTES_MAX;
-  readonly ignoresCase = true;
-  readonly #names: Names;
-  readonly #label: string;
-
-  constructor(names: Names, label: string) {
-    this.#names = names;
-    this.#label = label;
-  }
-
-  get writeable(): boolean {
-    return this.#names.volume.writeable;
-  }
-
-  async load(id: number): Promise<FileSystemNode> {
-    return new ExfatNode(this.#names, await this.#names.nodes.load(id));
-  }
-
-  statistics(): FileSystemStatistics {
-    const { geometry, freeClusters, departures } = this.#names.volume;
-    return {
-      type: this.type,
-      label: this.#label,
-      blockSizeBytes: geometry.clusterBytes,
-      blocks: geometry.clusterCount,
-      blocksFree: Math.min(geometry.clusterCount, freeClusters + departures.clusters),
-      nodes: 0,
-      nodesFree: 0,
-      nameBytesMax: NAME_BYTES_MAX,
-    };
-  }
-
-  sync(): Promise<void> {
-    return this.#names.volume.sync();
-  }
-
-  unmount(): Promise<void> {
-    return this.#names.volume.unmount();
-  }
-}
 
 /** Whether the device has an exFAT. */
 export function probeExfat(bio: BlockIo): Promise<boolean> {
@@ -118,7 +70,13 @@ export async function mountExfat(hypercalls: Hypercalls, options: MountOptions):
   const entries = await readRootEntries(root, second);
   await volume.begun(await readStructures(volume, entries, obstacle(region), upcaseBytes), options.writeable);
   await nodes.root.chain.follow();
-  return new Exfat({ volume, nodes }, entries.label);
+  const names = { volume, nodes };
+  return new MountedFat(
+    'exfat',
+    volume,
+    entries.label,
+    async (id) => new ExfatNode(names, await nodes.load(id)),
+  );
 }
 
 /** Why an exFAT is not written to; undefined where nothing speaks against it. */

@@ -1,13 +1,8 @@
 import type { BufferCache } from '../buffer/buffer-cache.ts';
 import { readAround } from '../buffer/read-around.ts';
+import { FAT_END, FAT_INVALID, FAT_MISSING } from '../fat/fat-entry.ts';
 import { FIRST_CLUSTER, type Layout } from '../fat/layout.ts';
 import type { Geometry } from './boot-region.ts';
-
-/** The part of the FAT that says it is not in memory: see `FatTable.missing`. */
-export const FAT_MISSING = -1;
-export const FAT_END = -2;
-/** A number that no cluster has. */
-export const FAT_INVALID = -4;
 
 const RAW_END = 0xffff_ffff;
 

@@ -12,11 +12,11 @@
  * Others that may be ignored can follow. The checksum is over all of it but itself. What is behind
  * the bytes that were written, up to the size, counts as zeros.
  */
+import { ATTRIBUTE } from '../fat/attribute.ts';
 import type { ExfatTime } from './exfat-time.ts';
 import { ENTRY, ENTRY_BYTES, isBenign } from './entry-types.ts';
 import type { UpcaseTable } from './upcase-table.ts';
 
-export const ATTRIBUTE = { readOnly: 0x01, directory: 0x10, archive: 0x20 } as const;
 export const UNITS_PER_ENTRY = 15;
 /** The most entries that belong together. */
 export const SET_ENTRIES_MAX = 256;

@@ -1,29 +1,18 @@
-import type { PlacedNode } from '../fat/placed-nodes.ts';
+import { directoryOf } from '../fat/directory-of.ts';
+import type { FatState } from '../fat/fat-node.ts';
 import type { Directory } from './directory.ts';
 import type { Chain } from './chain.ts';
+import type { ExfatData } from './exfat-data.ts';
 import type { FileSet } from './file-set.ts';
 
 /** The state of a node in memory. */
-export interface NodeState extends PlacedNode<NodeState> {
-  readonly isDirectory: boolean;
+export interface NodeState extends FatState<NodeState> {
   /** Its entries. The root has none on the device. */
   readonly set: FileSet;
   readonly chain: Chain;
+  readonly data: ExfatData;
   /** For directories. */
   readonly directory: Directory | undefined;
-}
-
-/** The entries of a directory; a node that has none was never handed out as one. */
-export function directoryOf(node: NodeState): Directory {
-  if (node.directory === undefined)
-    throw new Error(`rumpfs: broken invariant: node ${node.id} is no directory`);
-  return node.directory;
-}
-
-/** Takes the chain over into the entries of a node. */
-export function noteChain({ set, chain }: NodeState): void {
-  set.firstCluster = chain.first;
-  set.contiguous = chain.contiguous;
 }
 
 /**

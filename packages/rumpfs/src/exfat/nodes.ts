@@ -1,10 +1,12 @@
 import { FsError } from '../errors.ts';
+import { ATTRIBUTE } from '../fat/attribute.ts';
 import { type EntryPlace, ownerName, PlacedNodes, ROOT_ID } from '../fat/placed-nodes.ts';
 import { Chain } from './chain.ts';
 import { Directory } from './directory.ts';
 import { DIRECTORY_BYTES_MAX } from './directory-slots.ts';
-import { ATTRIBUTE, FileSet } from './file-set.ts';
-import { noteChain, type NodeState, storeNode } from './node-state.ts';
+import { FileSet } from './file-set.ts';
+import { ExfatData } from './exfat-data.ts';
+import { type NodeState, storeNode } from './node-state.ts';
 import { UpcaseTable } from './upcase-table.ts';
 import type { Volume } from './volume.ts';
 
@@ -65,6 +67,7 @@ export class Nodes extends PlacedNodes<NodeState> {
       isDirectory: set.isDirectory,
       set,
       chain,
+      data: new ExfatData(volume, chain, set, owner),
       directory: set.isDirectory
         ? new Directory(volume, chain, owner, {
             sizeBytes: () => node.set.sizeBytes,
@@ -83,7 +86,7 @@ export class Nodes extends PlacedNodes<NodeState> {
   async #grown(node: NodeState): Promise<void> {
     const { clusterBytes } = this.#volume.geometry;
     const { set } = node;
-    noteChain(node);
+    node.data.note();
     set.sizeBytes = (Math.ceil(set.sizeBytes / clusterBytes) + 1) * clusterBytes;
     set.validBytes = set.sizeBytes;
     await storeNode(node);
@@ -128,6 +131,7 @@ function rootOf(volume: Volume): NodeState {
     isDirectory: true,
     set,
     chain,
+    data: new ExfatData(volume, chain, set, name),
     directory: new Directory(volume, chain, name, {
       sizeBytes: () => undefined,
       grown: () => Promise.resolve(),

@@ -13,7 +13,7 @@ import { blockOfCluster } from '../fat/layout.ts';
 import { withoutLoneSurrogates } from '../fat/name-rules.ts';
 import { AllocationBitmap } from './allocation-bitmap.ts';
 import { Chain } from './chain.ts';
-import { ClusterRun } from './cluster-run.ts';
+import { ClusterRun } from '../fat/cluster-run.ts';
 import type { Directory } from './directory.ts';
 import { ENTRY, isBenign, typeText } from './entry-types.ts';
 import { UPCASE_BYTES_MAX, upcaseChecksum, UpcaseTable } from './upcase-table.ts';

@@ -1,37 +1,22 @@
-import { Mutex } from '@ginit/core/async';
-import type { BufferCache } from '../buffer/buffer-cache.ts';
-import { FsError, messageOf } from '../errors.ts';
-import { type Departure, Departures } from '../fat/departures.ts';
-import { blockOfCluster, FIRST_CLUSTER, type Layout } from '../fat/layout.ts';
-import type { TimeZone } from '../fat/time-zone.ts';
-import type { Hypercalls } from '../hypercall/hypercalls.ts';
-import { WAITERS } from '../hypercall/waiters.ts';
-import type { IndexStore } from '../index/index-store.ts';
+import { ClusterVolume, type ClusterVolumeParts } from '../fat/cluster-volume.ts';
+import type { Departure } from '../fat/departures.ts';
+import { FAT_END, FAT_MISSING } from '../fat/fat-entry.ts';
+import type { FreeMap } from '../fat/free-map.ts';
+import { blockOfCluster } from '../fat/layout.ts';
 import { type AllocationBitmap, BITMAP_MISSING } from './allocation-bitmap.ts';
 import type { Geometry } from './boot-region.ts';
-import { FAT_END, FAT_MISSING, type FatTable } from './fat-table.ts';
+import type { FatTable } from './fat-table.ts';
 import { UpcaseTable } from './upcase-table.ts';
 import type { VolumeFlags } from './volume-flags.ts';
 
-const CORRUPTION_LINES_MAX = 16;
-/**
- * The budget has room for one departed chain for this many bytes; when more wait, callers do too.
- */
-const BYTES_PER_DEPARTURE = 4096;
-const DEPARTURES_MIN = 64;
 /** So many blocks of departed clusters are given up in one turn. */
 const BLOCKS_PER_TURN = 16_384;
 const PLAIN = UpcaseTable.plain();
 
 /** The parts that a volume is made of. */
-export interface VolumeParts {
-  readonly hypercalls: Hypercalls;
+export interface VolumeParts extends ClusterVolumeParts {
   readonly geometry: Geometry;
-  readonly layout: Layout;
-  readonly cache: BufferCache;
   readonly fat: FatTable;
-  readonly indexes: IndexStore;
-  readonly zone: TimeZone;
   readonly flags: VolumeFlags;
 }
 
@@ -44,47 +29,24 @@ export interface VolumeStructures {
 }
 
 /** The state that every part of a mounted exFAT works with. */
-export class Volume {
-  readonly hypercalls: Hypercalls;
+export class Volume extends ClusterVolume {
   readonly geometry: Geometry;
-  readonly layout: Layout;
-  readonly cache: BufferCache;
   readonly fat: FatTable;
-  readonly indexes: IndexStore;
-  readonly zone: TimeZone;
-  readonly departures = new Departures();
   writeable = false;
-  freeClusters = 0;
-  /** Where the search for free clusters goes on. */
-  nextFree = FIRST_CLUSTER;
   /**
    * How often it was begun to make everything durable, and the last time of these that has ended.
    */
   flushes = 0;
   #durableFlush = 0;
   readonly #flags: VolumeFlags;
-  readonly #departuresMax: number;
-  readonly #oneSync = new Mutex(WAITERS);
-  readonly #told = new Set<string>();
   #structures: VolumeStructures | undefined = undefined;
-  #modified = false;
-  #modifying: Promise<void> | undefined = undefined;
   #wasClean = true;
-  #damaged = false;
 
   constructor(parts: VolumeParts) {
-    this.hypercalls = parts.hypercalls;
+    super('exfat', parts);
     this.geometry = parts.geometry;
-    this.layout = parts.layout;
-    this.cache = parts.cache;
     this.fat = parts.fat;
-    this.indexes = parts.indexes;
-    this.zone = parts.zone;
     this.#flags = parts.flags;
-    this.#departuresMax = Math.max(
-      DEPARTURES_MIN,
-      Math.floor(parts.hypercalls.memoryBytes / BYTES_PER_DEPARTURE),
-    );
   }
 
   /** Takes the structures over, counts the free clusters, and says how the volume was left. */
@@ -111,8 +73,7 @@ export class Volume {
     return this.#structures?.upcase ?? PLAIN;
   }
 
-  /** Reads the part of the FAT that was missing. Rejects with `InputOutput`. */
-  readFat(): Promise<void> {
+  override readFat(): Promise<void> {
     return this.fat.readMissing();
   }
 
@@ -130,81 +91,7 @@ export class Volume {
     }
   }
 
-  /**
-   * The error for a structure that contradicts the format; the volume stays marked as not clean.
-   */
-  corrupt(what: string): FsError {
-    this.damaged(what);
-    return new FsError('Corrupt', `exfat: ${what}`);
-  }
-
-  /** Says that something contradicts the format, which is left alone. */
-  damaged(what: string): void {
-    this.#damaged = true;
-    if (this.#told.has(what) || this.#told.size >= CORRUPTION_LINES_MAX) return;
-    this.#told.add(what);
-    this.hypercalls.console(`exfat: ${what}`);
-  }
-
-  /** Throws `Corrupt` if there is no such cluster. */
-  requireCluster(cluster: number, owner: string): void {
-    if (cluster >= FIRST_CLUSTER && cluster < this.fat.end) return;
-    throw this.corrupt(`${owner}: cluster ${cluster} is none of the ${this.geometry.clusterCount} clusters`);
-  }
-
-  /** The number of clusters for so many bytes. */
-  clustersFor(bytes: number): number {
-    return Math.ceil(bytes / this.geometry.clusterBytes);
-  }
-
-  /**
-   * To be awaited before every modification: marks the volume as in use the first time, and holds
-   * the caller back while too much waits to be written.
-   */
-  begin(): Promise<void> | undefined {
-    if (this.#modified)
-      return this.departures.size > this.#departuresMax ? this.sync() : this.cache.throttle();
-    this.#modifying ??= this.#markModified();
-    return this.#modifying;
-  }
-
-  /** Gives up clusters that nothing leads to any more. */
-  depart(departure: Departure): void {
-    if (departure.first !== 0 && departure.clusters > 0) this.departures.add(departure);
-  }
-
-  /** Makes departed clusters usable, by a sync. False if there are none. */
-  async reclaim(): Promise<boolean> {
-    if (this.departures.clusters === 0) return false;
-    await this.sync();
-    return true;
-  }
-
-  /** Resolves when everything that was acknowledged is durable. */
-  async sync(): Promise<void> {
-    if (!this.#modified) return;
-    await this.#oneSync.acquire();
-    try {
-      const leaving = this.departures.take();
-      try {
-        await this.flush();
-      } catch (error) {
-        for (const departure of leaving) {
-          this.departures.freed(departure);
-          this.departures.add(departure);
-        }
-        throw error;
-      }
-      if (leaving.length === 0) return;
-      for (const departure of leaving) await this.#free(departure);
-      await this.flush();
-    } finally {
-      this.#oneSync.release();
-    }
-  }
-
-  /** Makes everything durable that is dirty, and frees nothing. */
-  async flush(): Promise<void> {
+  override async flush(): Promise<void> {
     this.flushes += 1;
     const mine = this.flushes;
     await this.cache.flushDurably();
@@ -218,11 +105,11 @@ export class Volume {
 
   /** Leaves the volume as clean as it was found, or marked if something was wrong with it. */
   async unmount(): Promise<void> {
-    if (!this.#modified) return;
+    if (!this.modified) return;
     await this.sync();
     const { clusterCount } = this.geometry;
     await this.#flags.setPercentInUse(Math.floor(((clusterCount - this.freeClusters) * 100) / clusterCount));
-    if (this.#wasClean && !this.#damaged) await this.#flags.setDirty(false);
+    if (this.#wasClean && !this.isDamaged) await this.#flags.setDirty(false);
     await this.cache.barrier();
   }
 
@@ -239,27 +126,22 @@ export class Volume {
     }
   }
 
-  async #markModified(): Promise<void> {
-    try {
-      await this.#flags.setDirty(true);
-      await this.cache.barrier();
-      this.#modified = true;
-    } finally {
-      this.#modifying = undefined;
-    }
+  protected override get free(): FreeMap {
+    return this.bitmap;
   }
 
-  async #free(departure: Departure): Promise<void> {
-    try {
-      if (departure.contiguous === true) await this.#freeRange(departure.first, departure.clusters);
-      else await this.#freeChain(departure.first);
-    } catch (error) {
-      this.hypercalls.console(
-        `exfat: clusters from ${departure.first} on cannot be freed: ${messageOf(error)}`,
-      );
-    } finally {
-      this.departures.freed(departure);
-    }
+  protected override noteFree(): Promise<void> {
+    // The bitmap says it all.
+    return Promise.resolve();
+  }
+
+  protected override async markInUse(): Promise<void> {
+    await this.#flags.setDirty(true);
+    await this.cache.barrier();
+  }
+
+  protected override release({ first, clusters, contiguous }: Departure): Promise<void> {
+    return contiguous === true ? this.#freeRange(first, clusters) : this.#freeChain(first);
   }
 
   async #freeRange(first: number, count: number): Promise<void> {

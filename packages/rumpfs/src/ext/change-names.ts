@@ -1,6 +1,6 @@
 import { FsError } from '../errors.ts';
 import type { EntryName } from '../vnode/names.ts';
-import type { RecordPlace } from './directory-index.ts';
+import type { RecordPlace } from './directory-record.ts';
 import { type Inode, requireMutable } from './inode.ts';
 import {
   addChildDirectory,

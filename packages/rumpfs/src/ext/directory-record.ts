@@ -18,6 +18,12 @@ import type { Volume } from './volume.ts';
 export const RECORD_HEADER_BYTES = 8;
 export const NAME_BYTES_MAX = 255;
 
+/** The place of a record: a block of the directory, and a byte of that. */
+export interface RecordPlace {
+  readonly logical: number;
+  readonly offset: number;
+}
+
 const typeCodes: readonly (NodeType | undefined)[] = [
   undefined,
   'file',

@@ -1,6 +1,8 @@
 import { textOfBytes } from '@ginit/core/file_system';
 import type { BlockBuffer } from '../buffer/block-buffer.ts';
 import { FsError } from '../errors.ts';
+import { LazyIndex } from '../index/lazy-index.ts';
+import { RecordIndex } from '../index/record-index.ts';
 import type { NodeType } from '../vnode/attributes.ts';
 import { mapRun, tryMap } from './block-map.ts';
 import { Run } from './run.ts';
@@ -8,10 +10,10 @@ import { assignRun } from './block-map-grow.ts';
 import { freeBlocksFrom } from './block-map-shrink.ts';
 import { DirectoryBlocks, hasName } from './directory-block.ts';
 import { entryBytes, sealIndex, sealLeaf } from './directory-checksum.ts';
-import { DirectoryIndex, type RecordPlace } from './directory-index.ts';
 import {
   bytesFor,
   RECORD_HEADER_BYTES,
+  type RecordPlace,
   setRecordLength,
   setRecordTarget,
   writeRecord,
@@ -57,9 +59,7 @@ export class Directory {
   readonly #run = new Run();
   readonly #tree: HashTree;
   readonly #seal = (bytes: Uint8Array): void => sealLeaf(this.#volume, this.#inode, bytes);
-  #index: DirectoryIndex | undefined = undefined;
-  #building: Promise<void> | undefined = undefined;
-  #tooLarge = false;
+  readonly #index: LazyIndex<RecordIndex>;
   /** The block where the last entry found room. */
   #roomHint = 0;
 
@@ -68,6 +68,10 @@ export class Directory {
     this.#volume = parts.volume;
     this.#inode = inode;
     this.#blocks = new DirectoryBlocks(parts.volume, inode);
+    this.#index = new LazyIndex(
+      () => new RecordIndex(parts.indexes, parts.volume.blockSizeBytes),
+      (index) => this.#fill(index),
+    );
     this.#tree = new HashTree({
       volume: parts.volume,
       inode,
@@ -216,7 +220,7 @@ export class Directory {
     const count = this.#blockCount;
     for (let step = 0; step < count; step += 1) {
       const logical = (this.#roomHint + step) % count;
-      if (index !== undefined && index.roomIn(logical) < needed) continue;
+      if (index !== undefined && index.roomAt(logical * this.#volume.blockSizeBytes) < needed) continue;
       const block = await this.#blockAt(logical);
       const buffer = this.#volume.cache.peek(block) ?? (await this.#volume.cache.read(block));
       const offset = this.#blocks.findRoom(buffer, logical, needed);
@@ -259,8 +263,8 @@ export class Directory {
     const offset = place.offset + used;
     writeRecord(this.#volume, buffer.bytes, offset, room, { inode: id, name, type });
     this.#markDirty(buffer, block, logical);
-    this.#index?.updateRoom(buffer, logical);
-    this.#index?.add(name, { logical, offset });
+    this.#noteRoom(buffer, logical);
+    this.#index.made?.add(name, this.#byteOf({ logical, offset }));
   }
 
   /** Takes out the entry at a place that `find` gave. */
@@ -277,13 +281,12 @@ export class Directory {
     buffer.view.setUint32(place.offset, 0, true);
     if (before >= 0) setRecordLength(this.#volume, buffer.view, before, end - before);
     this.#markDirty(buffer, block, logical);
-    this.#index?.updateRoom(buffer, logical);
-    this.#index?.remove(name, place);
+    this.#noteRoom(buffer, logical);
+    this.#index.made?.remove(name, this.#byteOf(place));
   }
 
   dropIndex(): void {
-    this.#index?.drop();
-    this.#index = undefined;
+    this.#index.drop();
   }
 
   get #blockCount(): number {
@@ -355,52 +358,52 @@ export class Directory {
       throw error;
     }
     inode.sizeBytes += blockSizeBytes;
-    this.#index?.updateRoom(buffer, logical);
+    this.#noteRoom(buffer, logical);
     await storeInode(this.#volume, inode);
     return run.block;
   }
 
   /** The index of a directory that is large enough for one, if there is memory for it. */
-  async #usableIndex(): Promise<DirectoryIndex | undefined> {
-    if (this.#inode.inlineContent !== undefined) return undefined;
-    if (this.#index?.usable !== true && !this.#tooLarge && this.#blockCount > 1) {
-      this.#building ??= this.#buildIndex();
-      try {
-        await this.#building;
-      } finally {
-        this.#building = undefined;
-      }
-    }
-    if (this.#index?.usable !== true) return undefined;
-    this.#index.touch();
-    return this.#index;
+  #usableIndex(): Promise<RecordIndex | undefined> | undefined {
+    if (this.#inode.inlineContent !== undefined || this.#blockCount <= 1) return undefined;
+    return this.#index.use();
   }
 
-  async #buildIndex(): Promise<void> {
-    const index = new DirectoryIndex(this.#parts.indexes, this.#blocks, this.#volume.blockSizeBytes);
-    this.#index = undefined;
-    try {
-      for (let logical = 0; logical < this.#blockCount; logical += 1) {
-        const block = await this.#blockAt(logical);
-        const buffer = this.#volume.cache.peek(block) ?? (await this.#volume.cache.read(block));
-        if (!index.addBlock(buffer, logical)) {
-          this.#tooLarge = true;
-          return;
-        }
-      }
-    } catch (error) {
-      index.drop();
-      throw error;
+  /** Adds all of the directory to its index. */
+  async #fill(index: RecordIndex): Promise<boolean> {
+    const { blockSizeBytes } = this.#volume;
+    for (let logical = 0; logical < this.#blockCount; logical += 1) {
+      const block = await this.#blockAt(logical);
+      const buffer = this.#volume.cache.peek(block) ?? (await this.#volume.cache.read(block));
+      const start = logical * blockSizeBytes;
+      const stopped = this.#blocks.walk(buffer, logical, (record) => {
+        if (record.inode === 0) return false;
+        const from = record.offset + RECORD_HEADER_BYTES;
+        return !index.addFrom(buffer, from, from + record.nameLength, start + record.offset);
+      });
+      if (stopped >= 0) return false;
+      index.setRoom(start, this.#blocks.largestRoom(buffer, logical));
     }
-    index.complete();
-    this.#index = index;
+    return true;
   }
 
-  async #findIndexed(index: DirectoryIndex, name: Uint8Array): Promise<RecordPlace | undefined> {
+  #noteRoom(buffer: BlockBuffer, logical: number): void {
+    const start = logical * this.#volume.blockSizeBytes;
+    this.#index.made?.setRoom(start, this.#blocks.largestRoom(buffer, logical));
+  }
+
+  /** The byte of the directory at which a record begins. */
+  #byteOf({ logical, offset }: RecordPlace): number {
+    return logical * this.#volume.blockSizeBytes + offset;
+  }
+
+  async #findIndexed(index: RecordIndex, name: Uint8Array): Promise<RecordPlace | undefined> {
+    const { blockSizeBytes } = this.#volume;
     const cursor = { probes: 0 };
     for (;;) {
-      const place = index.candidate(name, cursor);
-      if (place === undefined) return undefined;
+      const byte = index.candidate(name, cursor);
+      if (byte < 0) return undefined;
+      const place = { logical: Math.floor(byte / blockSizeBytes), offset: byte % blockSizeBytes };
       const block = await this.#blockAt(place.logical);
       const buffer = this.#volume.cache.peek(block) ?? (await this.#volume.cache.read(block));
       if (hasName(buffer.bytes, this.#blocks.read(buffer, place.logical, place.offset), name)) return place;

@@ -2,7 +2,7 @@ import type { BlockBuffer } from '../buffer/block-buffer.ts';
 import { FsError } from '../errors.ts';
 import type { DirectoryBlocks } from './directory-block.ts';
 import { sealIndex, sealLeaf } from './directory-checksum.ts';
-import type { RecordPlace } from './directory-index.ts';
+import type { RecordPlace } from './directory-record.ts';
 import { RECORD_HEADER_BYTES } from './directory-record.ts';
 import { INCOMPATIBLE_FEATURE } from './features.ts';
 import {

@@ -1,8 +1,10 @@
 import { textOfBytes } from '@ginit/core/file_system';
+import type { BlockBuffer } from '../buffer/block-buffer.ts';
 import { FsError } from '../errors.ts';
+import { LazyIndex } from '../index/lazy-index.ts';
+import { RecordIndex } from '../index/record-index.ts';
 import type { NodeType } from '../vnode/attributes.ts';
 import { mapRun, Run, tryMap } from './block-map.ts';
-import { DirectoryIndex } from './directory-index.ts';
 import { DirectoryPieces, hasName, isEntry } from './directory-pieces.ts';
 import {
   bytesFor,
@@ -43,9 +45,7 @@ export class Directory {
   readonly #pieces: DirectoryPieces;
   readonly #run = new Run();
   readonly #size: number;
-  #index: DirectoryIndex | undefined = undefined;
-  #building: Promise<void> | undefined = undefined;
-  #tooLarge = false;
+  readonly #index: LazyIndex<RecordIndex>;
   /** The fragment where the last entry found room, by the byte at which it begins. */
   #roomHint = 0;
 
@@ -55,6 +55,10 @@ export class Directory {
     this.#inode = inode;
     this.#pieces = new DirectoryPieces(parts.volume, inode);
     this.#size = parts.volume.superblock.fragmentSizeBytes;
+    this.#index = new LazyIndex(
+      () => new RecordIndex(parts.indexes, this.#size),
+      (index) => this.#fill(index),
+    );
   }
 
   /** The place of a name; undefined where there is no such entry. */
@@ -199,8 +203,8 @@ export class Directory {
     if (used > 0) setRecordLength(superblock, buffer.view, offset, used);
     writeRecord(superblock, buffer.bytes, offset + used, room, { inode: id, name, type });
     this.#volume.cache.markDirty(buffer, fragment, 'name');
-    this.#index?.updateRoom(buffer, start);
-    this.#index?.add(name, place + used);
+    this.#noteRoom(buffer, start);
+    this.#index.made?.add(name, place + used);
   }
 
   /** Takes out the entry at a place that `find` gave. */
@@ -225,13 +229,12 @@ export class Directory {
     buffer.view.setUint32(offset, 0, superblock.littleEndian);
     if (before >= 0) setRecordLength(superblock, buffer.view, before, end - before);
     this.#volume.cache.markDirty(buffer, fragment, 'name');
-    this.#index?.updateRoom(buffer, start);
-    this.#index?.remove(name, place);
+    this.#noteRoom(buffer, start);
+    this.#index.made?.remove(name, place);
   }
 
   dropIndex(): void {
-    this.#index?.drop();
-    this.#index = undefined;
+    this.#index.drop();
   }
 
   #startOf(place: number): number {
@@ -255,47 +258,37 @@ export class Directory {
     const fragment = await growDirectory(this.#parts, inode, place + PIECE_BYTES);
     await storeInode(this.#volume, inode);
     const buffer = this.#volume.cache.peek(fragment) ?? (await this.#volume.cache.read(fragment));
-    this.#index?.updateRoom(buffer, this.#startOf(place));
+    this.#noteRoom(buffer, this.#startOf(place));
     this.#roomHint = this.#startOf(place);
     return place;
   }
 
   /** The index of a directory that is large enough for one, if there is memory for it. */
-  async #usableIndex(): Promise<DirectoryIndex | undefined> {
-    if (this.#index?.usable !== true && !this.#tooLarge && this.#inode.sizeBytes > this.#size) {
-      this.#building ??= this.#buildIndex();
-      try {
-        await this.#building;
-      } finally {
-        this.#building = undefined;
-      }
-    }
-    if (this.#index?.usable !== true) return undefined;
-    this.#index.touch();
-    return this.#index;
+  #usableIndex(): Promise<RecordIndex | undefined> | undefined {
+    return this.#inode.sizeBytes > this.#size ? this.#index.use() : undefined;
   }
 
-  async #buildIndex(): Promise<void> {
-    const index = new DirectoryIndex(this.#parts.indexes, this.#pieces, this.#size);
-    this.#index = undefined;
-    try {
-      for (let start = 0; start < this.#inode.sizeBytes; start += this.#size) {
-        const fragment = await this.fragmentOf(start);
-        const buffer = this.#volume.cache.peek(fragment) ?? (await this.#volume.cache.read(fragment));
-        if (!index.addFragment(buffer, start)) {
-          this.#tooLarge = true;
-          return;
-        }
-      }
-    } catch (error) {
-      index.drop();
-      throw error;
+  /** Adds all of the directory to its index. */
+  async #fill(index: RecordIndex): Promise<boolean> {
+    for (let start = 0; start < this.#inode.sizeBytes; start += this.#size) {
+      const fragment = await this.fragmentOf(start);
+      const buffer = this.#volume.cache.peek(fragment) ?? (await this.#volume.cache.read(fragment));
+      const stopped = this.#pieces.walk(buffer, start, (record) => {
+        if (!isEntry(record)) return false;
+        const from = record.offset + RECORD_HEADER_BYTES;
+        return !index.addFrom(buffer, from, from + record.nameLength, start + record.offset);
+      });
+      if (stopped >= 0) return false;
+      index.setRoom(start, this.#pieces.largestRoom(buffer, start));
     }
-    index.complete();
-    this.#index = index;
+    return true;
   }
 
-  async #findIndexed(index: DirectoryIndex, name: Uint8Array): Promise<number | undefined> {
+  #noteRoom(buffer: BlockBuffer, start: number): void {
+    this.#index.made?.setRoom(start, this.#pieces.largestRoom(buffer, start));
+  }
+
+  async #findIndexed(index: RecordIndex, name: Uint8Array): Promise<number | undefined> {
     const cursor = { probes: 0 };
     for (;;) {
       const place = index.candidate(name, cursor);

@@ -1,5 +1,6 @@
 import { hashText } from './hash-text.ts';
 import { type IndexOwner, type IndexStore } from './index-store.ts';
+import type { MadeIndex } from './lazy-index.ts';
 import { NameTable, type TableCursor } from './name-table.ts';
 
 const SLOTS_PER_GROWTH = 128;
@@ -9,7 +10,7 @@ const SLOTS_PER_GROWTH = 128;
  * may be in, and which are free. Once it is complete, it may lose its memory to
  * another directory's index at any time.
  */
-export class SlotIndex implements IndexOwner {
+export class SlotIndex implements IndexOwner, MadeIndex {
   usedAt = 0;
   readonly #store: IndexStore;
   #table: NameTable | undefined = new NameTable();

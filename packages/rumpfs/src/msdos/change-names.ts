@@ -1,11 +1,14 @@
 import { FsError } from '../errors.ts';
 import type { EntryName } from '../vnode/names.ts';
-import { allocateClusters } from './allocate.ts';
 import { ENTRY_BYTES } from './boot-sector.ts';
-import { ClusterRun } from './chain.ts';
-import { type Directory, type ListedEntry, writeEmptyCluster } from './directory.ts';
+import type { Directory, ListedEntry } from './directory.ts';
+import { ATTRIBUTE } from '../fat/attribute.ts';
+import { ClusterRun } from '../fat/cluster-run.ts';
 import { toDosTime } from '../fat/dos-time.ts';
-import { ATTRIBUTE, type EntryFields, writeFields } from './entry.ts';
+import { type EntryFields, writeFields } from './entry.ts';
+import { directoryOf } from '../fat/directory-of.ts';
+import { writeEmptyCluster } from '../fat/empty-cluster.ts';
+import type { FatMove } from '../fat/fat-node.ts';
 import { requireName } from '../fat/name-rules.ts';
 import { ownerName } from '../fat/placed-nodes.ts';
 import type { NodeState } from './node-state.ts';
@@ -16,13 +19,6 @@ import type { Volume } from './volume.ts';
 export interface Names {
   readonly volume: Volume;
   readonly nodes: Nodes;
-}
-
-/** The entries of a directory; a node that has none was never handed out as one. */
-export function directoryOf(node: NodeState): Directory {
-  if (node.directory === undefined)
-    throw new Error(`rumpfs: broken invariant: ${ownerName(node.id)} is no directory`);
-  return node.directory;
 }
 
 /** Makes a file or directory. Its entry is written last. */
@@ -42,7 +38,7 @@ export async function createNode(
   const run = new ClusterRun();
   try {
     if (isDirectory) {
-      await allocateClusters(volume, 0, 1, run);
+      await volume.allocate(0, 1, run);
       fields.firstCluster = run.cluster;
       await writeEmptyCluster(volume, run.cluster, dots(volume, fields, parent));
     }
@@ -53,7 +49,7 @@ export async function createNode(
     if (isDirectory) node.chain.append(run.cluster, 1);
     return node;
   } catch (error) {
-    volume.depart(run.count > 0 ? run.cluster : 0, 1);
+    volume.giveUp(run);
     throw error;
   }
 }
@@ -73,20 +69,15 @@ export async function removeNode(
   nodes.unlink(target);
 }
 
-/** A move of a node to another name; `replaced` is the node that has that name so far. */
-export interface Move {
-  readonly source: NodeState;
-  readonly from: NodeState;
-  readonly to: NodeState;
-  readonly toName: EntryName;
-  readonly replaced: NodeState | undefined;
-}
-
 /**
  * Moves a node. The new entry is durable before the old one is changed, unless one write changes
  * both; so a power failure may leave two entries that lead to the same clusters, but not none.
  */
-export async function moveNode({ volume, nodes }: Names, move: Move, nowMs: number): Promise<void> {
+export async function moveNode(
+  { volume, nodes }: Names,
+  move: FatMove<NodeState>,
+  nowMs: number,
+): Promise<void> {
   const { source, from, to, replaced } = move;
   if (replaced === undefined) requireName(move.toName.text);
   if (replaced?.isDirectory === true) await requireEmpty(replaced, move.toName);

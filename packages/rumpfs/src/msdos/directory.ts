@@ -1,11 +1,13 @@
 import type { BlockBuffer } from '../buffer/block-buffer.ts';
 import { readAround } from '../buffer/read-around.ts';
 import { FsError } from '../errors.ts';
-import { allocateClusters } from './allocate.ts';
 import { ENTRY_BYTES } from './boot-sector.ts';
-import { type Chain, ClusterRun } from './chain.ts';
+import type { Chain } from './chain.ts';
+import { LazyIndex } from '../index/lazy-index.ts';
 import { SlotIndex } from '../index/slot-index.ts';
 import { type EntryFields, readFields, SLOT_END, SLOT_REMOVED, writeFields } from './entry.ts';
+import { ClusterRun } from '../fat/cluster-run.ts';
+import { writeEmptyCluster } from '../fat/empty-cluster.ts';
 import { blockOfCluster } from '../fat/layout.ts';
 import { LONG_NAME_ATTRIBUTE, LONG_NAME_SLOTS_MAX, longNameSlots, slotsFor } from './long-name.ts';
 import {
@@ -50,9 +52,7 @@ export class Directory {
   readonly #owner: string;
   readonly #fixed: boolean;
   readonly #slotsPerBlock: number;
-  #index: SlotIndex | undefined = undefined;
-  #building: Promise<void> | undefined = undefined;
-  #tooLarge = false;
+  readonly #index: LazyIndex<SlotIndex>;
 
   /**
    * @param fixed whether it is the root directory of FAT12 or FAT16, which has a place of its own
@@ -63,12 +63,16 @@ export class Directory {
     this.#owner = owner;
     this.#fixed = fixed;
     this.#slotsPerBlock = volume.layout.blockBytes / ENTRY_BYTES;
+    this.#index = new LazyIndex(
+      () => new SlotIndex(volume.indexes),
+      (index) => this.#fill(index),
+    );
   }
 
   /** The entry of a name. */
   async find(text: string): Promise<ListedEntry | undefined> {
     const folded = foldName(text);
-    const index = await this.#usableIndex();
+    const index = await this.#index.use();
     if (index !== undefined) {
       const found = await this.#findIndexed(index, folded);
       // Another directory may have taken the index's memory meanwhile.
@@ -147,7 +151,7 @@ export class Directory {
   /** Free slots for an entry of that name; the directory grows if it must. */
   async makeRoom(name: NewName): Promise<number> {
     const count = slotCount(name);
-    const index = await this.#usableIndex();
+    const index = await this.#index.use();
     const slot = index === undefined ? await this.#searchRoom(count) : index.findRoom(count);
     if (slot + count > DIRECTORY_SLOTS_MAX) throw new FsError('NoSpace', `${this.#owner} is full`);
     while ((await this.#slots()) < slot + count) await this.#grow();
@@ -179,10 +183,10 @@ export class Directory {
       buffer.view.setUint8(within + 12, short.caseBits);
       writeFields(buffer.view, within, fields, this.#wide);
     });
-    const kept = this.#index?.setUsed(firstSlot, slot + 1 - firstSlot, true);
+    const kept = this.#index.made?.setUsed(firstSlot, slot + 1 - firstSlot, true);
     if (kept === true) {
       for (const folded of foldedNames(name.text, shortNameText(short.bytes, 0, short.caseBits)))
-        this.#index?.add(folded, slot);
+        this.#index.made?.add(folded, slot);
     }
     return { slot, position };
   }
@@ -194,8 +198,9 @@ export class Directory {
         buffer.bytes[within] = SLOT_REMOVED;
       });
     }
-    this.#index?.setUsed(found.firstSlot, found.slot + 1 - found.firstSlot, false);
-    for (const folded of foldedNames(found.name, found.shortName)) this.#index?.remove(folded, found.slot);
+    this.#index.made?.setUsed(found.firstSlot, found.slot + 1 - found.firstSlot, false);
+    for (const folded of foldedNames(found.name, found.shortName))
+      this.#index.made?.remove(folded, found.slot);
   }
 
   /** Writes the fields of the entry in a slot. */
@@ -209,8 +214,7 @@ export class Directory {
   }
 
   dropIndex(): void {
-    this.#index?.drop();
-    this.#index = undefined;
+    this.#index.drop();
   }
 
   get #wide(): boolean {
@@ -331,12 +335,12 @@ export class Directory {
     const { fat } = this.#volume;
     const run = new ClusterRun();
     const { last } = this.chain;
-    await allocateClusters(this.#volume, last + 1, 1, run);
+    await this.#volume.allocate(last + 1, 1, run);
     try {
       await writeEmptyCluster(this.#volume, run.cluster);
       await fat.set(last, run.cluster);
     } catch (error) {
-      this.#volume.depart(run.cluster, 1);
+      this.#volume.giveUp(run);
       throw error;
     }
     this.chain.append(run.cluster, 1);
@@ -363,47 +367,20 @@ export class Directory {
     return blockOfCluster(layout, run.cluster) + (logical % layout.blocksPerCluster);
   }
 
-  async #usableIndex(): Promise<SlotIndex | undefined> {
-    const ready = this.#readyIndex();
-    if (ready !== undefined || this.#tooLarge) return ready;
-    this.#building ??= this.#build().finally(() => {
-      this.#building = undefined;
-    });
-    await this.#building;
-    return this.#readyIndex();
-  }
-
-  #readyIndex(): SlotIndex | undefined {
-    if (this.#index?.usable !== true) return undefined;
-    this.#index.touch();
-    return this.#index;
-  }
-
-  async #build(): Promise<void> {
-    const index = new SlotIndex(this.#volume.indexes);
-    this.#index = undefined;
+  /** Adds all of the directory to its index. */
+  async #fill(index: SlotIndex): Promise<boolean> {
     const filled = { fits: true };
-    try {
-      await this.#walk(0, {
-        entry: (found) => {
-          for (const folded of foldedNames(found.name, found.shortName))
-            filled.fits &&= index.add(folded, found.slot);
-          return !filled.fits;
-        },
-        used: (slot) => {
-          filled.fits &&= index.setUsed(slot, 1, true);
-        },
-      });
-    } catch (error) {
-      index.drop();
-      throw error;
-    }
-    if (!filled.fits) {
-      this.#tooLarge = true;
-      return;
-    }
-    index.complete();
-    this.#index = index;
+    await this.#walk(0, {
+      entry: (found) => {
+        for (const folded of foldedNames(found.name, found.shortName))
+          filled.fits &&= index.add(folded, found.slot);
+        return !filled.fits;
+      },
+      used: (slot) => {
+        filled.fits &&= index.setUsed(slot, 1, true);
+      },
+    });
+    return filled.fits;
   }
 
   async #findIndexed(index: SlotIndex, folded: string): Promise<ListedEntry | undefined> {
@@ -416,25 +393,6 @@ export class Directory {
         return found;
     }
   }
-}
-
-/**
- * Fills a cluster that nothing leads to yet with free slots, behind the bytes given. They are on
- * the device before anything leads there.
- */
-export async function writeEmptyCluster(volume: Volume, cluster: number, begin?: Uint8Array): Promise<void> {
-  const { layout, cache } = volume;
-  const first = blockOfCluster(layout, cluster);
-  const bytes = new Uint8Array(layout.blockBytes * layout.blocksPerCluster);
-  if (begin !== undefined) bytes.set(begin);
-  for (let index = 0; index < layout.blocksPerCluster; index += 1) {
-    await cache.settle(first + index);
-    cache.forget(first + index);
-  }
-  cache.dataFirst();
-  await cache.direct.write(first, bytes);
-  const buffer = cache.tryFresh(first) ?? (await cache.fresh(first));
-  buffer.bytes.set(bytes.subarray(0, layout.blockBytes));
 }
 
 function slotCount(name: NewName): number {

@@ -1,12 +1,11 @@
 /**
- * A directory entry: 0 short name (11) · 11 attributes · 12 case bits · 13 hundredths, 14 time and
+ * A directory entry of a FAT: 0 short name (11) · 11 attributes · 12 case bits · 13 hundredths, 14 time and
  * 16 date of its creation · 18 date of the last access · 20 first cluster, upper half (FAT32) · 22
  * time and 24 date of the last change · 26 first cluster, lower half · 28 size (4; 0 for
  * directories).
  *
  * The first byte is 0 for a slot behind the last one in use, 0xe5 for one that was given up.
  */
-export const ATTRIBUTE = { readOnly: 0x01, volume: 0x08, directory: 0x10, archive: 0x20 } as const;
 /** The first byte of a slot behind which nothing is in use. */
 export const SLOT_END = 0;
 /** The first byte of a slot that was given up. */

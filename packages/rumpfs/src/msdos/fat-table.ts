@@ -1,17 +1,9 @@
 import type { BlockBuffer } from '../buffer/block-buffer.ts';
 import type { BufferCache } from '../buffer/buffer-cache.ts';
 import { readAround } from '../buffer/read-around.ts';
+import { FAT_BAD, FAT_END, FAT_FREE, FAT_INVALID, FAT_MISSING } from '../fat/fat-entry.ts';
 import { FIRST_CLUSTER, type Layout } from '../fat/layout.ts';
 import type { Geometry } from './boot-sector.ts';
-
-/** The meanings of an entry of the FAT, besides the next cluster of a chain (2 and more). */
-export const FAT_FREE = 0;
-/** The part of the FAT that says it is not in memory: see `FatTable.missing`. */
-export const FAT_MISSING = -1;
-export const FAT_END = -2;
-export const FAT_BAD = -3;
-/** A number that no cluster has. */
-export const FAT_INVALID = -4;
 
 /** Entry 1 has two flags in its upper bits. */
 const CLEAN_BIT = { 12: 0, 16: 0x8000, 32: 0x0800_0000 } as const;

@@ -2,16 +2,13 @@ import { BufferCache } from '../buffer/buffer-cache.ts';
 import { FsError } from '../errors.ts';
 import type { BlockIo, Hypercalls } from '../hypercall/hypercalls.ts';
 import { IndexStore } from '../index/index-store.ts';
-import type { FileSystemStatistics } from '../vnode/attributes.ts';
-import type { FileSystem, FileSystemNode } from '../vnode/file-system.ts';
+import type { FileSystem } from '../vnode/file-system.ts';
 import type { MountOptions } from '../vnode/mount-options.ts';
 import { BOOT_SECTOR_BYTES, looksLikeFat, readGeometry } from './boot-sector.ts';
-import type { Names } from './change-names.ts';
 import { FreeClusterSector } from './free-cluster-sector.ts';
 import { layOut } from '../fat/layout.ts';
 import { MsdosNode } from './msdos-node.ts';
-import { NAME_BYTES_MAX } from '../fat/name-rules.ts';
-import { ROOT_ID } from '../fat/placed-nodes.ts';
+import { MountedFat } from '../fat/mounted-fat.ts';
 import { Nodes } from './nodes.ts';
 import { readReserved } from '../fat/raw-sector.ts';
 import { StateByte } from './state-byte.ts';
@@ -20,51 +17,6 @@ import { Volume } from './volume.ts';
 
 /** Directory indexes take this part of the memory budget, buffers the rest. */
 const INDEX_PART = 8;
-
-/** A mounted FAT12, FAT16 or FAT32. */
-class Msdos implements FileSystem {
-  readonly type = 'msdos';
-  readonly rootId = ROOT_ID;
-  readonly nameBytesMax = NAME_BYTES_MAX;
-  readonly ignoresCase = true;
-  readonly #names: Names;
-  readonly #label: string;
-
-  constructor(names: Names, label: string) {
-    this.#names = names;
-    this.#label = label;
-  }
-
-  get writeable(): boolean {
-    return this.#names.volume.writeable;
-  }
-
-  async load(id: number): Promise<FileSystemNode> {
-    return new MsdosNode(this.#names, await this.#names.nodes.load(id));
-  }
-
-  statistics(): FileSystemStatistics {
-    const { geometry, freeClusters, departures } = this.#names.volume;
-    return {
-      type: this.type,
-      label: this.#label,
-      blockSizeBytes: geometry.clusterBytes,
-      blocks: geometry.clusterCount,
-      blocksFree: Math.min(geometry.clusterCount, freeClusters + departures.clusters),
-      nodes: 0,
-      nodesFree: 0,
-      nameBytesMax: NAME_BYTES_MAX,
-    };
-  }
-
-  sync(): Promise<void> {
-    return this.#names.volume.sync();
-  }
-
-  unmount(): Promise<void> {
-    return this.#names.volume.unmount();
-  }
-}
 
 /** Whether the device looks like a FAT. */
 export async function probeMsdos(bio: BlockIo): Promise<boolean> {
@@ -111,7 +63,13 @@ export async function mountMsdos(hypercalls: Hypercalls, options: MountOptions):
   const nodes = new Nodes(volume);
   const label = await nodes.root.directory?.label();
   if (geometry.bits === 32) await nodes.root.chain.follow();
-  return new Msdos({ volume, nodes }, label ?? geometry.label);
+  const names = { volume, nodes };
+  return new MountedFat(
+    'msdos',
+    volume,
+    label ?? geometry.label,
+    async (id) => new MsdosNode(names, await nodes.load(id)),
+  );
 }
 
 function mayWrite(hypercalls: Hypercalls, wanted: boolean): boolean {

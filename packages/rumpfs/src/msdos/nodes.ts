@@ -1,9 +1,11 @@
 import type { FsError } from '../errors.ts';
+import { ATTRIBUTE } from '../fat/attribute.ts';
 import { type EntryPlace, ownerName, PlacedNodes, ROOT_ID } from '../fat/placed-nodes.ts';
 import { ENTRY_BYTES } from './boot-sector.ts';
 import { Chain } from './chain.ts';
 import { Directory, DIRECTORY_SLOTS_MAX } from './directory.ts';
-import { ATTRIBUTE, type EntryFields } from './entry.ts';
+import type { EntryFields } from './entry.ts';
+import { MsdosData } from './msdos-data.ts';
 import type { NodeState } from './node-state.ts';
 import type { Volume } from './volume.ts';
 
@@ -59,6 +61,7 @@ export class Nodes extends PlacedNodes<NodeState> {
       isDirectory,
       fields,
       chain,
+      data: new MsdosData(this.#volume, chain, fields, owner),
       directory: isDirectory ? new Directory(this.#volume, chain, owner, false) : undefined,
       place,
       linked: true,
@@ -89,13 +92,16 @@ export class Nodes extends PlacedNodes<NodeState> {
 
 function rootOf(volume: Volume): NodeState {
   const { rootCluster, bits } = volume.geometry;
-  const chain = new Chain(volume, rootCluster, 'the root directory');
+  const name = 'the root directory';
+  const chain = new Chain(volume, rootCluster, name);
+  const fields = noFields(ATTRIBUTE.directory, rootCluster);
   return {
     id: ROOT_ID,
     isDirectory: true,
-    fields: noFields(ATTRIBUTE.directory, rootCluster),
+    fields,
     chain,
-    directory: new Directory(volume, chain, 'the root directory', bits !== 32),
+    data: new MsdosData(volume, chain, fields, name),
+    directory: new Directory(volume, chain, name, bits !== 32),
     place: undefined,
     linked: true,
     parent: undefined,

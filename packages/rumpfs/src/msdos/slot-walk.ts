@@ -1,5 +1,6 @@
 import { ENTRY_BYTES } from './boot-sector.ts';
-import { ATTRIBUTE, SLOT_END, SLOT_REMOVED } from './entry.ts';
+import { ATTRIBUTE } from '../fat/attribute.ts';
+import { SLOT_END, SLOT_REMOVED } from './entry.ts';
 import { LONG_NAME_ATTRIBUTE, LongNameReader } from './long-name.ts';
 import { isShowable } from '../fat/name-rules.ts';
 import { checksumOf, shortNameText } from './names.ts';
