@@ -4,14 +4,14 @@ import { FsError } from '../errors.ts';
 import { ClusterRun } from './cluster-run.ts';
 import type { ClusterVolume } from './cluster-volume.ts';
 import type { FollowedChain } from './followed-chain.ts';
-import { Growth } from './growth.ts';
+import { type GrowingFile, Growth } from './growth.ts';
 import { blockOfCluster } from './layout.ts';
 
 /**
  * The contents of one file: its bytes, in the clusters of its chain. What a format says of sizes,
  * and how an entry leads to clusters, is its own.
  */
-export abstract class FileData {
+export abstract class FileData implements GrowingFile {
   readonly chain: FollowedChain;
   readonly volume: ClusterVolume;
   readonly #owner: string;
@@ -25,7 +25,7 @@ export abstract class FileData {
 
   /** The file's size. */
   abstract get sizeBytes(): number;
-  /** The bytes from the start on that were ever written; those behind them read as zeros. */
+  /** Those behind these read as zeros. */
   abstract get validBytes(): number;
   /** Sets both. */
   protected abstract resize(sizeBytes: number, validBytes: number): void;
@@ -142,7 +142,6 @@ export abstract class FileData {
     this.clear();
   }
 
-  /** Lets the file lead to clusters that were taken; they are given up where that fails. */
   async link(run: ClusterRun): Promise<void> {
     try {
       await this.append(run);
@@ -152,7 +151,6 @@ export abstract class FileData {
     }
   }
 
-  /** The error for a chain that ends before the file does. */
   tooShort(): FsError {
     return this.volume.corrupt(
       `${this.#owner}: ${this.sizeBytes} bytes, but only ${this.chain.known} clusters`,

@@ -1,23 +1,37 @@
 import { settleAll } from '@ginit/core/async';
 import { writeRange } from '../buffer/range-io.ts';
+import type { FsError } from '../errors.ts';
 import { ClusterRun } from './cluster-run.ts';
-import type { FileData } from './file-data.ts';
+import type { ClusterVolume } from './cluster-volume.ts';
+import type { FollowedChain } from './followed-chain.ts';
 import { blockOfCluster } from './layout.ts';
 
 const ZEROS = new Uint8Array(256 * 1024);
 const ZERO_REQUESTS_MAX = 8;
 
+/** A file that is written to. */
+export interface GrowingFile {
+  readonly volume: ClusterVolume;
+  readonly chain: FollowedChain;
+  /** The bytes from the start on that were ever written. */
+  readonly validBytes: number;
+  /** Lets the file lead to clusters that were taken; they are given up where that fails. */
+  link(run: ClusterRun): Promise<void>;
+  /** The error for a chain that ends before the file does. */
+  tooShort(): FsError;
+}
+
 /** A write under way: gives the file clusters as it goes on. */
 export class Growth {
-  readonly #data: FileData;
+  readonly #file: GrowingFile;
   readonly #requests: Promise<void>[] = [];
   readonly #run = new ClusterRun();
   /** Blocks behind this byte hold nothing of the file yet. */
   #validEnd: number;
 
-  constructor(data: FileData) {
-    this.#data = data;
-    this.#validEnd = data.validBytes;
+  constructor(file: GrowingFile) {
+    this.#file = file;
+    this.#validEnd = file.validBytes;
   }
 
   settle(): Promise<void> {
@@ -28,7 +42,7 @@ export class Growth {
   async zero(end: number): Promise<void> {
     while (this.#validEnd < end) {
       await this.write(this.#validEnd, ZEROS.subarray(0, Math.min(ZEROS.length, end - this.#validEnd)));
-      const held = this.#data.volume.cache.throttle();
+      const held = this.#file.volume.cache.throttle();
       if (held !== undefined) await held;
       if (this.#requests.length >= ZERO_REQUESTS_MAX) await settleAll(this.#requests.splice(0));
     }
@@ -36,7 +50,7 @@ export class Growth {
 
   /** Writes the part of `from` that goes into clusters side by side; resolves to its length. */
   async write(position: number, from: Uint8Array): Promise<number> {
-    const { volume } = this.#data;
+    const { volume } = this.#file;
     const { clusterBytes, layout } = volume;
     const skip = position % clusterBytes;
     const run = this.#run;
@@ -60,17 +74,17 @@ export class Growth {
 
   /** Finds the clusters at `index`, or takes new ones: then the result is false. */
   async #provide(index: number, countMax: number): Promise<boolean> {
-    const { chain, volume } = this.#data;
+    const { chain, volume } = this.#file;
     if (!chain.tryMap(index, countMax, this.#run)) await chain.map(index, countMax, this.#run);
     if (this.#run.count > 0) return true;
-    if (index > chain.known) throw this.#data.tooShort();
+    if (index > chain.known) throw this.#file.tooShort();
     await volume.allocate(chain.last === 0 ? 0 : chain.last + 1, countMax, this.#run);
     return false;
   }
 
   async #link(): Promise<void> {
     try {
-      await this.#data.link(this.#run);
+      await this.#file.link(this.#run);
     } catch (error) {
       await Promise.allSettled(this.#requests);
       throw error;
@@ -78,7 +92,7 @@ export class Growth {
   }
 
   async #fill(first: number, position: number, skip: number, from: Uint8Array): Promise<void> {
-    const { cache, layout } = this.#data.volume;
+    const { cache, layout } = this.#file.volume;
     const { blockBytes } = layout;
     let block = first;
     let done = 0;
@@ -101,7 +115,7 @@ export class Growth {
 
   /** Writes a part of the block that begins at byte `start` of the file. */
   async #part(block: number, start: number, skip: number, from: Uint8Array): Promise<void> {
-    const { cache } = this.#data.volume;
+    const { cache } = this.#file.volume;
     const fresh = start >= this.#validEnd;
     const buffer = fresh
       ? (cache.tryFresh(block) ?? (await cache.fresh(block)))

@@ -32,7 +32,7 @@ export class LazyIndex<Index extends MadeIndex> {
     return this.#index;
   }
 
-  /** The index; undefined where there is no memory for it. Rejects when the directory cannot be read. */
+  /** The index; undefined without memory for it. Rejects when the directory cannot be read. */
   async use(): Promise<Index | undefined> {
     const ready = this.#ready();
     if (ready !== undefined || this.#tooLarge) return ready;

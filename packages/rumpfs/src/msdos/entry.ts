@@ -1,5 +1,5 @@
 /**
- * A directory entry of a FAT: 0 short name (11) · 11 attributes · 12 case bits · 13 hundredths, 14 time and
+ * A directory entry: 0 short name (11) · 11 attributes · 12 case bits · 13 hundredths, 14 time and
  * 16 date of its creation · 18 date of the last access · 20 first cluster, upper half (FAT32) · 22
  * time and 24 date of the last change · 26 first cluster, lower half · 28 size (4; 0 for
  * directories).
