@@ -4,6 +4,7 @@ import { FsError } from '../errors.ts';
 import { LazyIndex } from '../index/lazy-index.ts';
 import { RecordIndex } from '../index/record-index.ts';
 import type { NodeType } from '../vnode/attributes.ts';
+import type { InodeDirectory, RawEntry } from '../volume/open-inode.ts';
 import { mapRun, tryMap } from './block-map.ts';
 import { Run } from './run.ts';
 import { assignRun } from './block-map-grow.ts';
@@ -35,23 +36,13 @@ const DOT_DOT = new Uint8Array([0x2e, 0x2e]);
 const DIRECTORY_BYTES_MAX = 0x7fff_0000;
 
 /**
- * An entry as the directory stores it. The type is missing on file systems whose entries do not
- * contain it.
- */
-export interface RawEntry {
-  readonly id: number;
-  readonly name: string;
-  readonly type: NodeType | undefined;
-}
-
-/**
  * The entries of one directory. A directory of one block is searched as it is; a larger one by its
  * hash tree, or, without one, by an index that is made when it is first used. Without memory for
  * the index everything works, block by block.
  *
  * The vnode layer holds the directory's lock: shared to look, exclusive to change.
  */
-export class Directory {
+export class Directory implements InodeDirectory<RecordPlace> {
   readonly #parts: Parts;
   readonly #volume: Volume;
   readonly #inode: Inode;

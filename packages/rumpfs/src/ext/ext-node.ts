@@ -1,121 +1,36 @@
-import { ReadAhead, type ReadAheadRequest } from '../buffer/read-ahead.ts';
-import { FsError } from '../errors.ts';
-import type {
-  AttributeChange,
-  Attributes,
-  DirectoryEntry,
-  DirectoryListing,
-  NewNode,
-  NodeType,
-} from '../vnode/attributes.ts';
-import type { FileSystemNode, Rename } from '../vnode/file-system.ts';
-import type { EntryName } from '../vnode/names.ts';
-import { linkInode, type Move, renameInode, unlinkDirectory, unlinkInode } from './change-names.ts';
-import { createInode, type NewInode } from './create-inode.ts';
+import type { NodeType } from '../vnode/attributes.ts';
+import type { FileSystemNode } from '../vnode/file-system.ts';
+import { InodeNode } from '../volume/inode-node.ts';
 import { destroyInode } from './destroy-inode.ts';
+import type { RecordPlace } from './directory-record.ts';
 import { Directory } from './directory.ts';
+import { EXT_NAMES } from './ext-names.ts';
 import { readFile } from './file-read.ts';
 import { truncateFile, writeFile } from './file-write.ts';
 import { type Inode, requireMutable } from './inode.ts';
 import { loadInode, storeInode } from './inode-table.ts';
-import { DIRECTORY_LINKS_MIN, requireRoomForDirectory } from './link-counts.ts';
 import type { OpenInode } from './open-inode.ts';
 import type { Parts } from './parts.ts';
 import { prefetchFile } from './prefetch-file.ts';
 import { readSymlink, requireTargetFits, writeSymlink } from './symlink.ts';
 
 /** With a journal a long write is done in pieces, each of which is one change. */
-const PIECE_BYTES_MAX = 1024 * 1024;
+const CHANGE_BYTES_MAX = 1024 * 1024;
 /** A file with more sectors than this may be cut in several transactions. */
 const SECTORS_AT_ONCE_MAX = 2048;
 
-/** An inode as the vnode layer sees it. */
-export class ExtNode implements FileSystemNode {
-  readonly id: number;
-  readonly type: NodeType;
-  /** Used by the other nodes of the mount. */
-  readonly open: OpenInode;
-  readonly #readAhead = new ReadAhead();
-  readonly #prefetch: ReadAheadRequest;
-
+/** An inode of ext2, ext3 or ext4 as the vnode layer sees it. */
+export class ExtNode extends InodeNode<Inode, RecordPlace, OpenInode> {
   constructor(parts: Parts, inode: Inode) {
-    this.id = inode.id;
-    this.type = inode.type;
-    this.open = { parts, inode, directory: new Directory(parts, inode) };
-    this.#prefetch = prefetchFile(parts.volume, inode);
-  }
-
-  get links(): number {
-    return this.open.inode.linkCount;
-  }
-
-  attributes(): Attributes {
-    const { inode } = this.open;
-    return {
-      id: this.id,
-      type: this.type,
-      sizeBytes: inode.sizeBytes,
-      links: inode.linkCount,
-      permissions: inode.mode & 0o7777,
-      uid: inode.uid,
-      gid: inode.gid,
-      accessedMs: inode.accessedMs,
-      modifiedMs: inode.modifiedMs,
-      changedMs: inode.changedMs,
-      bornMs: inode.bornMs,
-      allocatedBytes: inode.sectors * 512,
-    };
-  }
-
-  setAttributes(change: AttributeChange, nowMs: number): Promise<void> {
-    const { inode, parts } = this.open;
-    return parts.volume.change(async () => {
-      requireMutable(inode);
-      if (change.permissions !== undefined) {
-        inode.mode = (inode.mode & 0xf000) | (change.permissions & 0o7777);
-      }
-      inode.uid = change.uid ?? inode.uid;
-      inode.gid = change.gid ?? inode.gid;
-      inode.accessedMs = change.accessedMs ?? inode.accessedMs;
-      inode.modifiedMs = change.modifiedMs ?? inode.modifiedMs;
-      inode.changedMs = nowMs;
-      await storeInode(parts.volume, inode);
-    });
-  }
-
-  async read(offset: number, into: Uint8Array): Promise<number> {
-    const { inode, parts } = this.open;
-    const length = await readFile(parts.volume, inode, offset, into);
-    this.#readAhead.advance(parts.volume.cache, inode.sizeBytes, offset, length, this.#prefetch);
-    return length;
-  }
-
-  async write(offset: number, from: Uint8Array, nowMs: number): Promise<number> {
-    const { inode, parts } = this.open;
-    const { volume, blocks } = parts;
-    requireMutable(inode, offset >= inode.sizeBytes);
-    if (!volume.journalled) {
-      return volume.change(() => writeFile(volume, blocks, inode, offset, from, nowMs));
-    }
-    let done = 0;
-    try {
-      do {
-        const piece = from.subarray(done, done + PIECE_BYTES_MAX);
-        const position = offset + done;
-        done += await volume.change(() => writeFile(volume, blocks, inode, position, piece, nowMs));
-      } while (done < from.length);
-    } catch (error) {
-      const shortened = error instanceof FsError && error.code === 'NoSpace' && done > 0;
-      if (!shortened) throw error;
-    }
-    return done;
+    const open = { parts, inode, directory: new Directory(parts, inode) };
+    super(open, EXT_NAMES, prefetchFile(parts.volume, inode));
   }
 
   truncate(sizeBytes: number, nowMs: number): Promise<void> {
     const { inode, parts } = this.open;
     const { volume, blocks, orphans } = parts;
     requireMutable(inode);
-    return volume.change(async () => {
+    return this.change(async () => {
       // What is long is cut in several transactions. If the power fails in between, the rest is cut
       // at the next mount.
       const lists = volume.journalled && sizeBytes < inode.sizeBytes && inode.sectors > SECTORS_AT_ONCE_MAX;
@@ -132,128 +47,61 @@ export class ExtNode implements FileSystemNode {
     return readSymlink(this.open.parts.volume, this.open.inode);
   }
 
-  async lookup(name: EntryName): Promise<number | undefined> {
-    const { directory } = this.open;
-    const place = await directory.find(name.bytes);
-    return place === undefined ? undefined : directory.targetAt(place);
-  }
-
-  async list(cursor: number, entriesMax: number): Promise<DirectoryListing> {
-    const { directory, parts } = this.open;
-    const entries: DirectoryEntry[] = [];
-    let next: number | undefined = cursor;
-    while (next !== undefined && entries.length < entriesMax) {
-      const piece = await directory.list(next, entriesMax - entries.length);
-      for (const { id, name, type } of piece.entries) {
-        entries.push({ id, name, type: type ?? (await typeOf(parts, id)) });
-      }
-      next = piece.nextCursor;
-    }
-    return { entries, nextCursor: next };
-  }
-
-  parent(): Promise<number> {
-    return this.open.directory.parent();
-  }
-
-  createFile(name: EntryName, what: NewNode, nowMs: number): Promise<FileSystemNode> {
-    return this.#create({ name, type: 'file', what }, nowMs, () => Promise.resolve());
-  }
-
-  async createDirectory(name: EntryName, what: NewNode, nowMs: number): Promise<FileSystemNode> {
-    requireRoomForDirectory(this.open.parts.volume, this.open.inode);
-    return this.#create({ name, type: 'directory', what }, nowMs, async (inode) => {
-      inode.linkCount = DIRECTORY_LINKS_MIN;
-      await new Directory(this.open.parts, inode).initialise(this.id);
-    });
-  }
-
-  async createSymlink(
-    name: EntryName,
-    target: Uint8Array,
-    what: NewNode,
-    nowMs: number,
-  ): Promise<FileSystemNode> {
-    const { volume, blocks } = this.open.parts;
-    requireTargetFits(volume, target);
-    return this.#create({ name, type: 'symlink', what }, nowMs, (inode) =>
-      writeSymlink(volume, blocks, inode, target, nowMs),
-    );
-  }
-
-  link(name: EntryName, target: FileSystemNode, nowMs: number): Promise<void> {
-    return this.#change(() => linkInode(this.open, name, own(target), nowMs));
-  }
-
-  unlink(name: EntryName, target: FileSystemNode, inUse: boolean, nowMs: number): Promise<void> {
-    return this.#change(() => unlinkInode(this.open, name, own(target), inUse, nowMs));
-  }
-
-  removeDirectory(name: EntryName, target: FileSystemNode, inUse: boolean, nowMs: number): Promise<void> {
-    return this.#change(() => unlinkDirectory(this.open, name, own(target), inUse, nowMs));
-  }
-
-  rename(move: Rename, nowMs: number): Promise<void> {
-    const moved: Move = {
-      source: own(move.source),
-      from: this.open,
-      fromName: move.name,
-      to: own(move.toDirectory),
-      toName: move.toName,
-      replaced: move.replaced === undefined ? undefined : own(move.replaced),
-      replacedInUse: move.replacedInUse,
-    };
-    return this.#change(() => renameInode(moved, nowMs));
-  }
-
   deactivate(): void {
     this.open.parts.blocks.reservations.release(this.open.inode);
   }
 
   async destroy(nowMs: number): Promise<void> {
     const { inode, parts } = this.open;
-    await this.#change(async () => {
+    await this.change(async () => {
       if (!parts.volume.departures.abandon(inode, nowMs)) await destroyInode(parts, inode, nowMs);
     });
   }
 
-  reclaim(): void {
-    this.open.directory.dropIndex();
+  override reclaim(): void {
+    super.reclaim();
     this.open.parts.blocks.reservations.release(this.open.inode);
   }
 
-  async #create(
-    made: NewInode,
-    nowMs: number,
-    fill: (inode: Inode) => Promise<void>,
-  ): Promise<FileSystemNode> {
-    const inode = await this.#change(() => createInode(this.open, made, nowMs, fill));
+  protected requireMutable(appending: boolean): void {
+    requireMutable(this.open.inode, appending);
+  }
+
+  protected async store(): Promise<void> {
+    await storeInode(this.open.parts.volume, this.open.inode);
+  }
+
+  protected readBytes(offset: number, into: Uint8Array): Promise<number> {
+    return readFile(this.open.parts.volume, this.open.inode, offset, into);
+  }
+
+  protected writeBytes(offset: number, from: Uint8Array, nowMs: number): Promise<number> {
+    const { inode, parts } = this.open;
+    return writeFile(parts.volume, parts.blocks, inode, offset, from, nowMs);
+  }
+
+  protected get changeBytesMax(): number | undefined {
+    return this.open.parts.volume.journalled ? CHANGE_BYTES_MAX : undefined;
+  }
+
+  protected nodeOf(inode: Inode): FileSystemNode {
     return new ExtNode(this.open.parts, inode);
   }
 
-  #change<Result>(action: () => Promise<Result>): Promise<Result> {
-    return this.open.parts.volume.change(action);
+  protected async loadType(id: number): Promise<NodeType> {
+    return (await loadInode(this.open.parts.volume, id)).type;
   }
-}
 
-/**
- * The type of a node by its inode. A node that cannot be read is listed nevertheless, and fails
- * when it is used.
- */
-async function typeOf({ volume }: Parts, id: number): Promise<NodeType> {
-  try {
-    return (await loadInode(volume, id)).type;
-  } catch (error) {
-    if (error instanceof FsError) return 'file';
-    throw error;
+  protected fillDirectory(inode: Inode): Promise<void> {
+    return new Directory(this.open.parts, inode).initialise(this.id);
   }
-}
 
-/**
- * The OpenInode of a node. The vnode layer hands back only nodes that this file system has given
- * it.
- */
-function own(node: FileSystemNode): OpenInode {
-  if (!(node instanceof ExtNode)) throw new Error('rumpfs: broken invariant: a node of another file system');
-  return node.open;
+  protected requireTargetFits(target: Uint8Array): void {
+    requireTargetFits(this.open.parts.volume, target);
+  }
+
+  protected async fillSymlink(inode: Inode, target: Uint8Array, nowMs: number): Promise<void> {
+    const { volume, blocks } = this.open.parts;
+    await writeSymlink(volume, blocks, inode, target, nowMs);
+  }
 }

@@ -2,12 +2,13 @@
  * Inodes on the device: their places in the tables of their groups, and how they are read from
  * there and written back.
  */
+import { typeOfMode } from '../volume/volume-inode.ts';
 import type { BlockBuffer } from '../buffer/block-buffer.ts';
 import { readAround } from '../buffer/read-around.ts';
 import { checkExtentRoot } from './extent-node.ts';
 import { fileBytesMax } from './file-size.ts';
 import { INCOMPATIBLE_FEATURE } from './features.ts';
-import { Inode, INODE_FLAG, typeOfMode } from './inode.ts';
+import { Inode, INODE_FLAG } from './inode.ts';
 import { decodeInode, encodeInode, formatInode, isIntact } from './inode-format.ts';
 import { readInlineContent } from './inline-data.ts';
 import { ROOT_INODE } from './superblock.ts';

@@ -1,3 +1,4 @@
+import { typeOfMode } from '../volume/volume-inode.ts';
 import { BufferCache } from '../buffer/buffer-cache.ts';
 import { ChangeGate } from '../buffer/change-gate.ts';
 import { FsError } from '../errors.ts';
@@ -13,7 +14,6 @@ import { Run } from './run.ts';
 import { checkExtentRoot } from './extent-node.ts';
 import { featuresAgainstWriting, INCOMPATIBLE_FEATURE } from './features.ts';
 import { Groups } from './groups.ts';
-import { typeOfMode } from './inode.ts';
 import { readInode } from './inode-table.ts';
 import { Superblock, SUPERBLOCK_BYTES, SUPERBLOCK_OFFSET } from './superblock.ts';
 import { type Journalling, Volume } from './volume.ts';

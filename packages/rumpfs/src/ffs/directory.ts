@@ -4,6 +4,7 @@ import { FsError } from '../errors.ts';
 import { LazyIndex } from '../index/lazy-index.ts';
 import { RecordIndex } from '../index/record-index.ts';
 import type { NodeType } from '../vnode/attributes.ts';
+import type { InodeDirectory, RawEntry } from '../volume/open-inode.ts';
 import { mapRun, Run, tryMap } from './block-map.ts';
 import { DirectoryPieces, hasName, isEntry } from './directory-pieces.ts';
 import {
@@ -24,13 +25,6 @@ const DOT = new Uint8Array([0x2e]);
 const DOT_DOT = new Uint8Array([0x2e, 0x2e]);
 const DIRECTORY_BYTES_MAX = 0x7fff_0000;
 
-/** An entry as the directory stores it. Old directories have no types. */
-export interface RawEntry {
-  readonly id: number;
-  readonly name: string;
-  readonly type: NodeType | undefined;
-}
-
 /**
  * The entries of one directory. A place is the byte of the directory at which a record begins. A
  * directory of one fragment is searched as it is; a larger one by an index that is made when it is
@@ -38,7 +32,7 @@ export interface RawEntry {
  *
  * The vnode layer holds the directory's lock: shared to look, exclusive to change.
  */
-export class Directory {
+export class Directory implements InodeDirectory<number> {
   readonly #parts: Parts;
   readonly #volume: Volume;
   readonly #inode: Inode;
@@ -71,7 +65,7 @@ export class Directory {
       if (place !== undefined || index.usable) return place;
     }
     for (let start = 0; start < this.#inode.sizeBytes; start += this.#size) {
-      const fragment = await this.fragmentOf(start);
+      const fragment = await this.blockOf(start);
       const buffer = this.#volume.cache.peek(fragment) ?? (await this.#volume.cache.read(fragment));
       const offset = this.#pieces.find(buffer, start, name);
       if (offset >= 0) return start + offset;
@@ -79,8 +73,8 @@ export class Directory {
     return undefined;
   }
 
-  /** The device's fragment that contains a place. */
-  async fragmentOf(place: number): Promise<number> {
+  /** The device's fragment, which is the block of the cache, that contains a place. */
+  async blockOf(place: number): Promise<number> {
     const { blockSizeBytes } = this.#volume.superblock;
     const logical = Math.floor(place / blockSizeBytes);
     let run = this.#run;
@@ -95,7 +89,7 @@ export class Directory {
 
   /** The inode number at a place that `find` gave. */
   async targetAt(place: number): Promise<number> {
-    const fragment = await this.fragmentOf(place);
+    const fragment = await this.blockOf(place);
     const buffer = this.#volume.cache.peek(fragment) ?? (await this.#volume.cache.read(fragment));
     return this.#pieces.read(buffer, this.#startOf(place), place % this.#size).inode;
   }
@@ -109,7 +103,7 @@ export class Directory {
     entriesMax: number,
   ): Promise<{ readonly entries: RawEntry[]; readonly nextCursor: number | undefined }> {
     if (cursor >= this.#inode.sizeBytes) return { entries: [], nextCursor: undefined };
-    const fragment = await this.fragmentOf(cursor);
+    const fragment = await this.blockOf(cursor);
     const buffer = this.#volume.cache.peek(fragment) ?? (await this.#volume.cache.read(fragment));
     const start = this.#startOf(cursor);
     const end = start + this.#size;
@@ -149,7 +143,7 @@ export class Directory {
 
   /** Points the entry at a place that `find` gave to another node. */
   async setTarget(place: number, id: number, type: NodeType): Promise<void> {
-    const fragment = await this.fragmentOf(place);
+    const fragment = await this.blockOf(place);
     const buffer = this.#volume.cache.peek(fragment) ?? (await this.#volume.cache.read(fragment));
     const start = this.#startOf(place);
     const offset = place - start;
@@ -172,6 +166,10 @@ export class Directory {
     });
   }
 
+  moveOut(): undefined {
+    // It stands where it can be changed.
+  }
+
   /** A place with room for an entry of that name, for `insert`; the directory grows if it must. */
   async makeRoom(name: Uint8Array): Promise<number> {
     const needed = bytesFor(name.length);
@@ -180,7 +178,7 @@ export class Directory {
     for (let step = 0; step < count; step += 1) {
       const start = ((this.#roomHint / this.#size + step) % count) * this.#size;
       if (index !== undefined && index.roomAt(start) < needed) continue;
-      const fragment = await this.fragmentOf(start);
+      const fragment = await this.blockOf(start);
       const buffer = this.#volume.cache.peek(fragment) ?? (await this.#volume.cache.read(fragment));
       const offset = this.#pieces.findRoom(buffer, start, needed);
       if (offset < 0) continue;
@@ -192,7 +190,7 @@ export class Directory {
 
   /** Enters a name at a place that `makeRoom` gave, with no other change in between. */
   async insert(place: number, name: Uint8Array, id: number, type: NodeType): Promise<void> {
-    const fragment = await this.fragmentOf(place);
+    const fragment = await this.blockOf(place);
     const buffer = this.#volume.cache.peek(fragment) ?? (await this.#volume.cache.read(fragment));
     const start = this.#startOf(place);
     const offset = place - start;
@@ -209,7 +207,7 @@ export class Directory {
 
   /** Takes out the entry at a place that `find` gave. */
   async remove(place: number, name: Uint8Array): Promise<void> {
-    const fragment = await this.fragmentOf(place);
+    const fragment = await this.blockOf(place);
     const buffer = this.#volume.cache.peek(fragment) ?? (await this.#volume.cache.read(fragment));
     const start = this.#startOf(place);
     const offset = place - start;
@@ -242,7 +240,7 @@ export class Directory {
   }
 
   async #dotDot(): Promise<number> {
-    const fragment = await this.fragmentOf(0);
+    const fragment = await this.blockOf(0);
     const buffer = this.#volume.cache.peek(fragment) ?? (await this.#volume.cache.read(fragment));
     const offset = this.#pieces.find(buffer, 0, DOT_DOT);
     if (offset < 0) throw this.#volume.corrupt(`${this.#inode.name}: directory without ".."`);
@@ -271,7 +269,7 @@ export class Directory {
   /** Adds all of the directory to its index. */
   async #fill(index: RecordIndex): Promise<boolean> {
     for (let start = 0; start < this.#inode.sizeBytes; start += this.#size) {
-      const fragment = await this.fragmentOf(start);
+      const fragment = await this.blockOf(start);
       const buffer = this.#volume.cache.peek(fragment) ?? (await this.#volume.cache.read(fragment));
       const stopped = this.#pieces.walk(buffer, start, (record) => {
         if (!isEntry(record)) return false;
@@ -293,7 +291,7 @@ export class Directory {
     for (;;) {
       const place = index.candidate(name, cursor);
       if (place < 0) return undefined;
-      const fragment = await this.fragmentOf(place);
+      const fragment = await this.blockOf(place);
       const buffer = this.#volume.cache.peek(fragment) ?? (await this.#volume.cache.read(fragment));
       const record = this.#pieces.read(buffer, this.#startOf(place), place % this.#size);
       if (hasName(buffer.bytes, record, name)) return place;

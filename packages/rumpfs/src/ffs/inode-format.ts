@@ -76,7 +76,7 @@ export function encodeInode(inode: Inode, view: DataView, offset: number, superb
   setTime(fields, TIMES_2.accessed, true, inode.accessedMs);
   setTime(fields, TIMES_2.modified, true, inode.modifiedMs);
   setTime(fields, TIMES_2.changed, true, inode.changedMs);
-  setTime(fields, TIMES_2.born, true, inode.bornMs);
+  setTime(fields, TIMES_2.born, true, inode.bornMs ?? 0);
   fields.setU32(80, inode.generation);
   fields.setU32(88, inode.flags);
   fields.setU32(92, inode.attributesBytes);

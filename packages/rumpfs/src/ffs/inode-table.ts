@@ -2,8 +2,9 @@
  * Inodes on the device: their places in the groups, and how they are read from there and written
  * back.
  */
+import { typeOfMode } from '../volume/volume-inode.ts';
 import { FsError } from '../errors.ts';
-import { hasBlocks, Inode, typeOfMode } from './inode.ts';
+import { hasBlocks, Inode } from './inode.ts';
 import { decodeInode, encodeInode } from './inode-format.ts';
 import { ROOT_INODE } from './superblock.ts';
 import type { Volume } from './volume.ts';

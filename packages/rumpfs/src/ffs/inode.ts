@@ -1,5 +1,5 @@
 import { FsError } from '../errors.ts';
-import type { NodeType } from '../vnode/attributes.ts';
+import { VolumeInode } from '../volume/volume-inode.ts';
 import { Fields } from './fields.ts';
 import { DIRECT_POINTERS, INDIRECT_POINTERS, type Superblock } from './superblock.ts';
 
@@ -12,38 +12,8 @@ const FLAGS = {
 const IMMUTABLE = FLAGS.userImmutable | FLAGS.systemImmutable;
 const APPEND_ONLY = FLAGS.userAppend | FLAGS.systemAppend;
 
-const TYPE_OF_MODE: Readonly<Record<number, NodeType>> = {
-  1: 'fifo',
-  2: 'character-device',
-  4: 'directory',
-  6: 'block-device',
-  8: 'file',
-  10: 'symlink',
-  12: 'socket',
-};
-
-/** The kind of node that a mode means; undefined for a mode that no node has. */
-export function typeOfMode(mode: number): NodeType | undefined {
-  return TYPE_OF_MODE[mode >>> 12];
-}
-
 /** An inode in memory. Whoever changes a field calls `storeInode` before the operation ends. */
-export class Inode {
-  readonly id: number;
-  mode = 0;
-  uid = 0;
-  gid = 0;
-  sizeBytes = 0;
-  linkCount = 0;
-  /** What it occupies, pointer blocks and extended attributes included, in units of 512 bytes. */
-  sectors = 0;
-  flags = 0;
-  generation = 0;
-  accessedMs = 0;
-  modifiedMs = 0;
-  changedMs = 0;
-  /** UFS2 only. */
-  bornMs = 0;
+export class Inode extends VolumeInode {
   /** UFS2 only: the bytes of the extended attributes, and where they are. */
   attributesBytes = 0;
   readonly attributePointers = [0, 0];
@@ -54,30 +24,11 @@ export class Inode {
   /** The last block that was found or made, and where: the likely neighbour of the next. */
   lastLogicalBlock = -1;
   lastFragment = 0;
-  /** Whether its last name is gone in memory, but perhaps not on the device. */
-  lingering = false;
-  /** The passes of write-back that had begun when it was made; -1 for one from the device. */
-  madeAfterPasses = -1;
-  /** The fragment of a directory with the newest name that it got in this mount; 0 for none. */
-  nameFragment = 0;
-
   constructor(id: number, superblock: Superblock) {
-    this.id = id;
+    super(id);
     this.#wide = superblock.revision === 2;
     const bytes = new Uint8Array((DIRECT_POINTERS + INDIRECT_POINTERS) * superblock.pointerBytes);
     this.area = new Fields(bytes, superblock.littleEndian);
-  }
-
-  get type(): NodeType {
-    const type = typeOfMode(this.mode);
-    if (type === undefined)
-      throw new Error('rumpfs: broken invariant: the mode was checked when it was loaded');
-    return type;
-  }
-
-  /** The name of the inode in messages. */
-  get name(): string {
-    return `inode ${this.id}`;
   }
 
   pointer(index: number): number {
