@@ -357,6 +357,22 @@ const DEFECTS: readonly Defect[] = [
     keeps: true,
   },
   {
+    title: 'more of a name than its length says, and a cluster that belongs to nothing',
+    make: (pokes) => {
+      const at = pokes.set('last');
+      pokes.bytes[at + 1] = 3;
+      pokes.bytes[at + 96] = 0xc1;
+      pokes.seal(at);
+      pokes.flip(pokes.clusters);
+    },
+    found: [
+      /^damage: \/directory\/last: more of a name than its length says/,
+      /^harmless: bitmap: 1 clusters from \d+ on are in use, but belong to nothing/,
+    ],
+    ours: true,
+    keeps: true,
+  },
+  {
     title: 'an unknown entry of a file',
     make: (pokes) => {
       const at = pokes.set('last');

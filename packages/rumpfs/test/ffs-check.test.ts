@@ -175,6 +175,13 @@ const DEFECTS: readonly Defect[] = [
     found: [/^damage: directory \d+: ".." leads to inode 2, not \d+/, /links, but has/],
   },
   {
+    title: 'dots among the names',
+    make: (pokes) => {
+      pokes.bytes.set([2, 0x2e, 0x2e, 0, 0], pokes.record(2, 'link') + 7);
+    },
+    found: [/^damage: directory 2: "\.\." is there twice/, /inode \d+: has no name/],
+  },
+  {
     title: 'a name that leads to nothing',
     make: (pokes) => pokes.set32(pokes.record(2, 'link'), 61),
     found: [/^damage: directory 2: "link" leads to inode 61, which is not in use/, /inode \d+: has no name/],

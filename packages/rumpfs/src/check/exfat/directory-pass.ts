@@ -1,7 +1,7 @@
 import { messageOf } from '../../errors.ts';
 import { claim, type Context, placeOf } from './context.ts';
 import { checkFile, type FileFacts } from './file-pass.ts';
-import { type Item, itemsOf } from './sets.ts';
+import { checksumOfSet, type Item, itemsOf } from './sets.ts';
 import { capitalsOf } from './upcase.ts';
 
 const DIRECTORY_BYTES_MAX = 256 * 1024 * 1024;
@@ -9,6 +9,8 @@ const DEPTH_MAX = 1000;
 const NODES_MAX = 5_000_000;
 /** Units that a name gets at its end, so that it is another one. */
 const MARK_UNITS = 5;
+
+const NAME = 0xc1;
 
 /** A directory that is still to be looked at. */
 interface Task {
@@ -130,16 +132,20 @@ export class DirectoryPass {
     } else {
       names.add(folded);
     }
+    const surplus = new Set<number>();
     for (let extra = facts.knownEntries * 32; extra < set.length; extra += 32) {
       const entry = set.subarray(extra, extra + 32);
-      if (((entry[0] ?? 0) & 0x20) === 0) {
+      if (entry[0] === NAME) {
+        context.found.damage(`${path}: more of a name than its length says`);
+        surplus.add(extra);
+      } else if (((entry[0] ?? 0) & 0x20) === 0) {
         context.found.harmless(`${path}: an unknown entry 0x${(entry[0] ?? 0).toString(16)}`);
         context.unknownClusters = true;
       } else {
         await this.#claimBenign(path, entry, 1);
       }
     }
-    if (context.mends) await this.#put(task, at, set);
+    if (context.mends) await this.#put(task, at, surplus.size > 0 ? withoutEntries(set, surplus) : set);
     if (!facts.isDirectory) {
       context.found.files += 1;
       return;
@@ -187,4 +193,20 @@ export class DirectoryPass {
       if (after.some((byte, index) => byte !== before[index])) await image.change(place, after);
     }
   }
+}
+
+/** The entries of a file without some of them, whose slots are given up behind the others. */
+function withoutEntries(set: Uint8Array, surplus: ReadonlySet<number>): Uint8Array {
+  const result = new Uint8Array(set.length);
+  let end = 0;
+  for (let at = 0; at < set.length; at += 32) {
+    if (surplus.has(at)) continue;
+    result.set(set.subarray(at, at + 32), end);
+    end += 32;
+  }
+  const kept = result.subarray(0, end);
+  kept[1] = end / 32 - 1;
+  new DataView(kept.buffer).setUint16(2, checksumOfSet(kept), true);
+  for (let at = end; at < set.length; at += 32) result[at] = NAME & 0x7f;
+  return result;
 }

@@ -6,6 +6,8 @@ const DIRECTORY = 4;
 const WHITEOUT = 1;
 const DOT = '.';
 const DOT_DOT = '..';
+/** A directory begins with so many records that lead to itself and to its parent. */
+const DOTS = 2;
 
 /** The name's bytes as text, one character a byte. */
 const textOf = (name: Uint8Array): string => String.fromCharCode(...name);
@@ -60,9 +62,9 @@ class DirectoryCheck {
       ({ records, wrong } = recordsOf(piece, geometry));
       changed = true;
     }
-    for (const record of records) {
+    for (const [index, record] of records.entries()) {
       if (record.inode === 0 || record.inode === WHITEOUT) continue;
-      const mended = this.#entry(record, number);
+      const mended = this.#entry(record, number === 0 && index < DOTS);
       if (mended === undefined) continue;
       putRecord(piece, geometry, mended);
       changed = true;
@@ -86,16 +88,21 @@ class DirectoryCheck {
   }
 
   /** Looks at one entry; the record that it should be, where it is wrong. */
-  #entry(record: FfsRecord, piece: number): FfsRecord | undefined {
+  #entry(record: FfsRecord, mayBeDots: boolean): FfsRecord | undefined {
     const { found, inodes } = this.#context;
     const text = textOf(record.name);
     const where = `directory ${this.#id}: "${text.replace(/[^ -~]/g, '?')}"`;
     const removed = { ...record, inode: 0, name: new Uint8Array(0) };
+    if ((text === DOT || text === DOT_DOT) && !mayBeDots) {
+      // The directory has come to a block that was the first one of another, perhaps.
+      found.damage(`${where} is there twice`);
+      return removed;
+    }
     if (text === DOT) return this.#dot(record, where);
     const target = inodes.get(record.inode);
     if (target === undefined) {
       found.damage(`${where} leads to inode ${record.inode}, which is not in use`);
-      return text === DOT_DOT && piece === 0 ? { ...record, inode: ROOT } : removed;
+      return text === DOT_DOT ? { ...record, inode: ROOT } : removed;
     }
     if (text === DOT_DOT) return this.#dotDot(record, target, where);
     if (this.#names.has(text) || text.includes('/') || text.includes('\0')) {
