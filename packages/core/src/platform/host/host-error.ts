@@ -9,7 +9,6 @@ const CODES: Readonly<Record<string, HostErrorCode>> = {
   EACCES: 'AccessDenied',
   EPERM: 'AccessDenied',
   EROFS: 'AccessDenied',
-  EISDIR: 'Unsupported',
   ENOSPC: 'NoSpace',
   EDQUOT: 'NoSpace',
   EFBIG: 'NoSpace',
@@ -36,6 +35,7 @@ const CODES: Readonly<Record<string, HostErrorCode>> = {
  */
 export function hostError(error: unknown, path: string, what = 'file'): HostError {
   const system: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+  if (system === 'EISDIR') return new RpcError('Unsupported', `${what} "${path}" is a directory`);
   const code = (typeof system === 'string' ? CODES[system] : undefined) ?? 'InputOutput';
   return new RpcError(code, `${what} "${path}": ${code}${typeof system === 'string' ? ` (${system})` : ''}`);
 }

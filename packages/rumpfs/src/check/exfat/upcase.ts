@@ -22,7 +22,9 @@ export function readCapitals(stored: Uint8Array): Uint16Array | undefined {
 
 /** A table in which each unit is its own capital. */
 export function identity(): Uint16Array {
-  return Uint16Array.from({ length: 0x1_0000 }, (_none, unit) => unit);
+  const table = new Uint16Array(0x1_0000);
+  for (let unit = 0; unit < table.length; unit += 1) table[unit] = unit;
+  return table;
 }
 
 export function checksumOfTable(stored: Uint8Array): number {
