@@ -335,6 +335,11 @@ const DEFECTS: readonly Defect[] = [
     found: [/^harmless: group 0: 1 fragments are in use by nobody; first 8000/],
   },
   {
+    title: 'runs of free blocks for which there is no room',
+    make: (pokes) => pokes.set32(pokes.superblock(1316), 0x20_0010),
+    found: [/^damage: superblock: runs of up to 2097168 free blocks are counted, more than groups have/],
+  },
+  {
     title: 'a wrong cluster bitmap',
     make: (pokes) => {
       const at = pokes.group + pokes.i32(pokes.group + 108) + 120;

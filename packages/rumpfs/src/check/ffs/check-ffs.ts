@@ -8,6 +8,7 @@ import { FsError } from '../../errors.ts';
 import type { BlockIo } from '../../hypercall/hypercalls.ts';
 import { bytesAt } from '../device.ts';
 import { type CheckReport, Findings, type RepairReport } from '../report.ts';
+import { checkClusterLength } from './cluster-length.ts';
 import { Connector } from './connector.ts';
 import { Claims, type Context } from './context.ts';
 import { checkDirectories } from './directory-pass.ts';
@@ -114,6 +115,7 @@ async function checkOnce(
     const connector = new Connector(context);
     await checkTree(context, connector);
     await checkLinks(context, connector);
+    await checkClusterLength(context);
     await checkGroups(context);
   }
   if (mends) await image.write();
