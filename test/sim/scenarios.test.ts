@@ -87,7 +87,7 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
 };
 
 /** Examples, each with its files; the exit codes of the real and the simulated run are the same. */
-const EXAMPLES = ['hello.xml', 'storage.xml', 'race/fixed.xml'];
+const EXAMPLES = ['hello.xml', 'storage.xml', 'vfs.xml', 'race/fixed.xml'];
 /** Examples that `packages/os/test/rom-scenarios.test.ts` simulates, with several seeds. */
 const ELSEWHERE = ['live-config.xml', 'roms.xml'];
 /**
