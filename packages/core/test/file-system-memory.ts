@@ -11,7 +11,7 @@ import {
   type BackendSpace,
   type FileSystemBackend,
   type FileSystemErrorCode,
-  type NodeStatus,
+  type BackendStatus,
   type NodeType,
 } from '@ginit/core/file_system';
 
@@ -106,7 +106,7 @@ export class MemoryFileSystem implements FileSystemBackend<MemoryNode> {
     return error instanceof MemoryError ? error.why : undefined;
   }
 
-  async status(node: MemoryNode): Promise<NodeStatus> {
+  async status(node: MemoryNode): Promise<BackendStatus> {
     await this.#turn('status');
     const sizeBytes = node.type === 'symlink' ? new TextEncoder().encode(node.target).length : node.sizeBytes;
     const { type, id, links, mode, uid, gid, modifiedMs, accessedMs, changedMs } = node;

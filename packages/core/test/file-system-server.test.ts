@@ -222,7 +222,7 @@ describe.each(CARRIER_KINDS)('over a carrier that is %s', (kind) => {
       const payload = { offset, size: 4096, length: 4096 };
       const requests: [Fields, string][] = [
         [{ operation: 0 }, 'Unsupported'],
-        [{ operation: readReady, handle: file }, 'Unsupported'],
+        [{ operation: readReady, handle: root }, 'Invalid_handle'],
         [{ operation: contentChanged, handle: file }, 'Unsupported'],
         [{ operation: 0xffff_ffff, handle: file }, 'Unsupported'],
         [{ operation: read, handle: 77, ...payload }, 'Invalid_handle'],

@@ -11,6 +11,7 @@ export const ERRNO = {
   ENOMEM: 12,
   EBUSY: 16,
   EEXIST: 17,
+  EXDEV: 18,
   ENOTDIR: 20,
   EISDIR: 21,
   EINVAL: 22,
@@ -52,6 +53,7 @@ const NUMBERS: Readonly<Record<FileSystemErrorCode, number>> = {
   Is_a_symlink: ERRNO.ELOOP,
   Too_many_symlinks: ERRNO.ELOOP,
   Busy: ERRNO.EBUSY,
+  Cross_device: ERRNO.EXDEV,
 };
 
 /** A refusal of ours, by the number that the kernel gets. */

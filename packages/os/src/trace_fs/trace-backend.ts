@@ -7,7 +7,7 @@ import {
   type FileSystemBackend,
   type FileSystemErrorCode,
   NAME_BYTES_MAX,
-  type NodeStatus,
+  type BackendStatus,
   tellChanged,
 } from '@ginit/core/file_system';
 import { fileSystemFailure } from './failure.ts';
@@ -43,7 +43,7 @@ export class TraceBackend implements FileSystemBackend<TraceNode> {
 
   async release(): Promise<void> {}
 
-  status(node: TraceNode): NodeStatus {
+  status(node: TraceNode): BackendStatus {
     const now = this.#now();
     const directory = node.type === 'directory';
     const sizeBytes = directory ? 0 : node.sizeBytes;

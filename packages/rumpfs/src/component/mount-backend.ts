@@ -6,7 +6,7 @@ import type {
   BackendSpace,
   FileSystemBackend,
   FileSystemErrorCode,
-  NodeStatus,
+  BackendStatus,
 } from '@ginit/core/file_system';
 import { FsError, type FsErrorCode, type Mount, type NewNode, type Vnode } from '../library.ts';
 
@@ -59,7 +59,7 @@ export class MountBackend implements FileSystemBackend<Vnode> {
     return this.#mount.release(vnode);
   }
 
-  status(vnode: Vnode): NodeStatus {
+  status(vnode: Vnode): BackendStatus {
     const { id, permissions, ...same } = this.#mount.attributes(vnode);
     return { ...same, type: vnode.type, inode: id, mode: permissions };
   }

@@ -117,6 +117,15 @@ export class Connection {
     );
   }
 
+  /** Settles when the file of a handle has something to read. */
+  async readReady(handle: number): Promise<void> {
+    await this.#perform(
+      0,
+      (packet) => fill(packet, FILE_SYSTEM_OPERATION.readReady, handle, 0, 0),
+      (packet) => requireDone(packet, 'read ready'),
+    );
+  }
+
   async sync(): Promise<void> {
     await this.#perform(
       0,

@@ -31,8 +31,14 @@
  * does the same with entries of `STATUS_ENTRY_BYTES`, which hold a status each. WRITE_TIMESTAMP:
  * `position` = modification time in ms. SYNC (no handle): acknowledged when every write of the
  * session that was acknowledged before is on stable storage. `status` of an acknowledgement:
- * `PACKET_STATUS.ok`, or an error (`fileSystemStatus`) and then a `length` of 0. READ_READY is for
- * nodes that no server has yet, and `Unsupported`.
+ * `PACKET_STATUS.ok`, or an error (`fileSystemStatus`) and then a `length` of 0.
+ *
+ * A file may be `unsized`: a terminal, an endless source. Its size says nothing. READ gives what is
+ * at hand, nothing if that is nothing; READ_READY of its handle is acknowledged once there is
+ * something to read, or nothing will ever come any more: a READ after that gives nothing at the end
+ * only. A WRITE waits until something of it can be taken. Few packets of a session may wait so at a
+ * time: more are `Busy`. A packet that waits ends with `Unavailable` when its handle is closed. Of
+ * any other file READ_READY is acknowledged at once.
  *
  * `watch` opens a node in order to hear of its changes, whichever session makes them: the server
  * sends CONTENT_CHANGED packets with its handle, which answer no request. Several changes may
@@ -68,7 +74,7 @@ export const FILE_SYSTEM_OPERATION = {
   writeTimestamp: 3,
   /** Sent by the server without a request: the content that a watch handle watches has changed. */
   contentChanged: 4,
-  /** Answered when the handle has something to read. */
+  /** Acknowledged when the file has something to read. */
   readReady: 5,
   sync: 6,
   /** Reads a directory's entries with the status of each. */
@@ -110,6 +116,8 @@ export const FILE_SYSTEM_ERRORS = [
   'Too_many_symlinks',
   /** In use in a way that forbids it. */
   'Busy',
+  /** A rename or link from one part of a file system that is put together to another. */
+  'Cross_device',
 ] as const;
 /** One of `FILE_SYSTEM_ERRORS`. */
 export type FileSystemErrorCode = (typeof FILE_SYSTEM_ERRORS)[number];
@@ -159,10 +167,10 @@ export const DIRECTORY_ENTRY_BYTES = 272;
 
 /**
  * A directory entry with its status, which follows it: u64 size, u64 allocated bytes, u64 times of
- * access, modification and change in ms, u32 links, u32 mode, u32 uid, u32 gid. Its links are 0 if
- * the entry had gone before its status could be had.
+ * access, modification and change in ms, u32 links, u32 mode, u32 uid, u32 gid, u32 1 if it is
+ * unsized, u32 0. Its links are 0 if the entry had gone before its status could be had.
  */
-export const STATUS_ENTRY_BYTES = DIRECTORY_ENTRY_BYTES + 56;
+export const STATUS_ENTRY_BYTES = DIRECTORY_ENTRY_BYTES + 64;
 
 /** A name, path or target: text, or bytes where these are not valid UTF-8. */
 export type NameData = string | Uint8Array;
@@ -194,10 +202,12 @@ const nodeStatus = record({
   changedMs: u53,
   /** The bytes that it occupies. */
   allocatedBytes: u53,
+  /** Whether the size says nothing, and reading ends where nothing more comes. */
+  unsized: boolean,
 });
 /**
  * The status of a node: its type, size in bytes, inode number, number of names, permission bits,
- * owner, times in ms since 1970, and the bytes that it occupies.
+ * owner, times in ms since 1970, the bytes that it occupies, and whether its size says nothing.
  */
 export type NodeStatus = ShapeType<typeof nodeStatus>;
 

@@ -70,6 +70,8 @@ export function encodeStatusEntry(entry: StatusEntry, into: Uint8Array): void {
   const { status } = entry;
   U53_FIELDS.forEach((field, index) => setU53(view, U53_AT + index * 8, status?.[field] ?? 0));
   U32_FIELDS.forEach((field, index) => view.setUint32(U32_AT + index * 4, status?.[field] ?? 0, true));
+  view.setUint32(UNSIZED_AT, status?.unsized ? 1 : 0, true);
+  view.setUint32(UNSIZED_AT + 4, 0, true);
 }
 
 /** The entries in a READ_STATUS's payload; `Corrupt` likewise. */
@@ -90,6 +92,7 @@ const U53_FIELDS = ['sizeBytes', 'allocatedBytes', 'accessedMs', 'modifiedMs', '
 const U32_FIELDS = ['links', 'mode', 'uid', 'gid'] as const;
 const U53_AT = DIRECTORY_ENTRY_BYTES;
 const U32_AT = U53_AT + U53_FIELDS.length * 8;
+const UNSIZED_AT = U32_AT + U32_FIELDS.length * 4;
 
 function decodeStatus(view: DataView, at: number, { type, inode }: FileSystemEntry): NodeStatus | undefined {
   const u53 = (index: number): number => getU53(view, at + U53_AT + index * 8);
@@ -107,6 +110,7 @@ function decodeStatus(view: DataView, at: number, { type, inode }: FileSystemEnt
     mode: u32(1),
     uid: u32(2),
     gid: u32(3),
+    unsized: u32(4) !== 0,
   };
 }
 

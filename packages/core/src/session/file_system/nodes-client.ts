@@ -136,6 +136,11 @@ export class NodesClient {
     return this.#connection.write(handle, position, from);
   }
 
+  /** Settles when the file has something to read, or never will have again. */
+  ready(file: number): Promise<void> {
+    return this.#connection.readReady(file);
+  }
+
   /** Some entries with their statuses from number `index` on; none at the end. */
   entriesFrom(directory: number, index: number, entriesMax: number): Promise<StatusEntry[]> {
     const room = Math.min(this.packetBytes, STATUS_ENTRIES_BYTES_MAX, entriesMax * STATUS_ENTRY_BYTES);

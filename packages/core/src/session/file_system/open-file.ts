@@ -59,6 +59,23 @@ export class OpenFile implements AsyncDisposable {
     }
   }
 
+  /**
+   * Reads once: what is at hand of an unsized file, which may be nothing (see `ready`), or as
+   * `read` as far as one packet reaches.
+   */
+  readSome(position: number, into: Uint8Array): Promise<number> {
+    const length = Math.min(into.length, this.#connection.packetBytes);
+    return this.#connection.read(this.handle, position, length, (bytes) => {
+      copyInto(into, bytes);
+      return bytes.length;
+    });
+  }
+
+  /** Settles when there is something to read, or never will be again. */
+  ready(): Promise<void> {
+    return this.#connection.readReady(this.handle);
+  }
+
   truncate(sizeBytes: number): Promise<void> {
     return this.#connection.session.truncate(this.handle, sizeBytes);
   }

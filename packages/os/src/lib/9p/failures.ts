@@ -27,6 +27,7 @@ const OF_FILE_SYSTEM: Readonly<Record<FileSystemErrorCode, number>> = {
   Is_a_symlink: ERRNO.tooManySymlinks,
   Too_many_symlinks: ERRNO.tooManySymlinks,
   Busy: ERRNO.busy,
+  Cross_device: ERRNO.crossDevice,
 };
 const OF_FILE_SYSTEM_BY_CODE = new Map<string, number>(Object.entries(OF_FILE_SYSTEM));
 

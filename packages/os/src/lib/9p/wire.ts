@@ -27,6 +27,7 @@ export const ERRNO = {
   accessDenied: 13,
   busy: 16,
   exists: 17,
+  crossDevice: 18,
   notADirectory: 20,
   isADirectory: 21,
   invalid: 22,

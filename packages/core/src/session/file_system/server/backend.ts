@@ -42,6 +42,9 @@ export interface BackendNewNode {
 /** What a backend says of its space; whether a session may write is the session's business. */
 export type BackendSpace = Omit<FileSystemSpace, 'writeable'>;
 
+/** The status of a node; `unsized` is missing where every file has a size. */
+export type BackendStatus = Omit<NodeStatus, 'unsized'> & { readonly unsized?: boolean };
+
 /** The file system behind a server. */
 export interface FileSystemBackend<Node extends BackendNode> {
   /** False: every session is read-only. */
@@ -55,18 +58,28 @@ export interface FileSystemBackend<Node extends BackendNode> {
    */
   release(node: Node): Promise<void>;
 
-  status(node: Node): NodeStatus | Promise<NodeStatus>;
+  status(node: Node): BackendStatus | Promise<BackendStatus>;
   /** Sets mode, owner and times. `sizeBytes` is none of its business: that is `truncate`. */
   setAttributes(node: Node, change: Omit<AttributeChangeData, 'sizeBytes'>): Promise<void>;
   /**
-   * Fills `into` from `position` on; fewer bytes at the file's end only. `into` may be memory
-   * shared with a peer.
+   * Fills `into` from `position` on; fewer bytes at the file's end only, or as many as are at hand
+   * of an unsized file. `into` may be memory shared with a peer.
    */
   read(file: Node, position: number, into: Uint8Array): Promise<number>;
-  /** Writes all, or fewer where the space ends; none: `No_space`. */
+  /**
+   * Writes all, or fewer where the space ends; none: `No_space`. 0 says that an unsized file takes
+   * nothing now: `writeReady` says when.
+   */
   write(file: Node, position: number, from: Uint8Array): Promise<number>;
   /** Writes at the end, wherever that is when its turn comes. */
   append(file: Node, from: Uint8Array): Promise<number>;
+  /**
+   * Settles when there is something to read, or never will be again; missing where that is always
+   * so. The waiting ends, at the latest, with the signal.
+   */
+  readReady?(file: Node, ended: AbortSignal): Promise<void>;
+  /** Settles when the file takes something, likewise. */
+  writeReady?(file: Node, ended: AbortSignal): Promise<void>;
   truncate(file: Node, sizeBytes: number): Promise<void>;
   readLink(symlink: Node): Promise<string>;
 

@@ -2,6 +2,7 @@ import { inLanes } from '../../../async/index.ts';
 import { DIRECTORY_ENTRY_BYTES, type NodeStatus, STATUS_ENTRY_BYTES } from '../declaration.ts';
 import { encodeDirectoryEntry, encodeStatusEntry, type StatusEntry } from '../directory-entry.ts';
 import { fileSystemFailure } from '../names.ts';
+import { statusOf } from './node-status.ts';
 import type { BackendListing, BackendNode, FileSystemBackend } from './backend.ts';
 
 const ENTRIES_PER_LIST = 128;
@@ -101,7 +102,7 @@ export class DirectoryStream<Node extends BackendNode> {
       throw error;
     }
     try {
-      const status = await backend.status(node);
+      const status = await statusOf(backend, node);
       return status.inode === id && status.type === type ? status : undefined;
     } finally {
       await backend.release(node);

@@ -24,6 +24,8 @@ export class OpenNode<Node extends BackendNode> {
   modified = false;
   /** Called when it is closed. */
   onClosed: (() => void) | undefined;
+  /** Ends what waits for its file; made when something does. */
+  waiting: AbortController | undefined;
   #stream: DirectoryStream<Node> | undefined;
 
   constructor(
@@ -110,6 +112,7 @@ export class HandleTable<Node extends BackendNode> {
     this.#open.delete(handle);
     open.closed = true;
     open.onClosed?.();
+    open.waiting?.abort();
     await this.#releaseUnused(open);
   }
 

@@ -4,6 +4,7 @@ export type {
   BackendNewNode,
   BackendNode,
   BackendSpace,
+  BackendStatus,
   FileSystemBackend,
 } from './backend.ts';
 export { FileSystemServerSession, type FileSystemSessionOptions } from './session.ts';

@@ -8,6 +8,7 @@ export async function statusOf<Node extends BackendNode>(
 ): Promise<NodeStatus> {
   const status = await backend.status(node);
   return {
+    unsized: false,
     ...status,
     modifiedMs: wholeMs(status.modifiedMs),
     accessedMs: wholeMs(status.accessedMs),

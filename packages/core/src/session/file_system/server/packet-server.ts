@@ -12,6 +12,7 @@ import type { BackendNode, FileSystemBackend } from './backend.ts';
 import type { ChangeNotices } from './change-notices.ts';
 import type { Failures } from './failures.ts';
 import type { HandleTable, OpenNode } from './handle-table.ts';
+import type { Waiting } from './waiting.ts';
 
 /** The parts of a session that its packets work on. */
 export interface PacketServerParts<Node extends BackendNode> {
@@ -21,6 +22,7 @@ export interface PacketServerParts<Node extends BackendNode> {
   readonly failures: Failures;
   readonly writeable: boolean;
   readonly notices: ChangeNotices;
+  readonly waiting: Waiting<Node>;
   /** Tells the watchers of a file that was changed through this handle, if it was. */
   readonly tellModified: (open: OpenNode<Node>) => void;
 }
@@ -74,6 +76,8 @@ export class PacketServer<Node extends BackendNode> {
         return handles.using(packet.handle, (open) => this.#write(open, packet));
       case FILE_SYSTEM_OPERATION.writeTimestamp:
         return handles.using(packet.handle, (open) => this.#writeTimestamp(open, packet));
+      case FILE_SYSTEM_OPERATION.readReady:
+        return handles.using(packet.handle, (open) => this.#readReady(open));
       case FILE_SYSTEM_OPERATION.sync:
         return this.#sync();
       default:
@@ -110,10 +114,24 @@ export class PacketServer<Node extends BackendNode> {
     if (packet.length === 0) return 0;
     const from = this.#payload(packet);
     open.modified = true;
-    if (packet.position === SEEK_TAIL) return checked(await backend.append(open.node, from), packet);
-    if (packet.position > Number.MAX_SAFE_INTEGER - packet.length)
+    const atTail = packet.position === SEEK_TAIL;
+    if (!atTail && packet.position > Number.MAX_SAFE_INTEGER - packet.length)
       throw fileSystemFailure('Size_limit_reached');
-    return checked(await backend.write(open.node, packet.position, from), packet);
+    for (;;) {
+      const done = atTail
+        ? await backend.append(open.node, from)
+        : await backend.write(open.node, packet.position, from);
+      if (done > 0) return checked(done, packet);
+      if (!backend.writeReady) throw fileSystemFailure('No_space');
+      await this.#parts.waiting.until(open, (ended) => backend.writeReady?.(open.node, ended));
+    }
+  }
+
+  async #readReady(open: OpenNode<Node>): Promise<number> {
+    const { backend, waiting } = this.#parts;
+    if (!open.readable || open.isDirectory) throw fileSystemFailure('Invalid_handle');
+    await waiting.until(open, (ended) => backend.readReady?.(open.node, ended));
+    return 0;
   }
 
   async #writeTimestamp(open: OpenNode<Node>, packet: Packet): Promise<number> {

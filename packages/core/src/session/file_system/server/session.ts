@@ -32,6 +32,7 @@ import { type NodeWatches, watchesOf } from './node-watches.ts';
 import { openDirectory, openFile, writes } from './opening.ts';
 import { PacketServer } from './packet-server.ts';
 import { walkBackend } from './backend-tree.ts';
+import { Waiting } from './waiting.ts';
 
 /** The parts of a session. */
 export interface FileSystemSessionOptions<Node extends BackendNode> {
@@ -57,6 +58,7 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
   readonly #telling: ChangeTelling<Node>;
   readonly #notices = new ChangeNotices();
   readonly #failures: Failures;
+  readonly #waiting = new Waiting<Node>();
 
   constructor(options: FileSystemSessionOptions<Node>) {
     const { backend, root, handlesMax, report } = options;
@@ -81,6 +83,7 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
       failures: this.#failures,
       writeable: this.#writeable,
       notices: this.#notices,
+      waiting: this.#waiting,
       tellModified: (open: OpenNode<Node>): void => this.#telling.modified(open),
     };
     void new PacketServer(parts, sink);
@@ -316,6 +319,7 @@ export class FileSystemServerSession<Node extends BackendNode> implements Implem
 
   /** Waits for what is under way, then closes every handle. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#waiting.end();
     await this.#activity.end();
     try {
       await this.#handles.closeAll();
