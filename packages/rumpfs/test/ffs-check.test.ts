@@ -141,6 +141,14 @@ const DEFECTS: readonly Defect[] = [
     found: [/^damage: directory \d+: piece 0: record at \d+ with length 0/, /inode \d+: has no name/],
   },
   {
+    title: 'a record that leaves no room for another',
+    make: (pokes, { b }) => {
+      const at = pokes.record(b, 'deep');
+      pokes.set16(at + 4, 508 - (at % 512));
+    },
+    found: [/^damage: directory \d+: piece 0: record at 508 with 4 bytes left for it/],
+  },
+  {
     title: 'a record that reaches into the next piece',
     make: (pokes, { a }) => pokes.set16(pokes.record(a, 'inner') + 4, 512),
     found: [/^damage: directory \d+: piece 0: record at \d+ with length 512/, /inode \d+: has no name/],
@@ -333,6 +341,11 @@ const DEFECTS: readonly Defect[] = [
       pokes.bytes[at] = 0xfe;
     },
     found: [/^harmless: group 0: 1 fragments are in use by nobody; first 8000/],
+  },
+  {
+    title: 'counts of the groups among their structures',
+    make: (pokes) => pokes.setCountsAt(pokes.field(16) + 1),
+    found: [/^damage: superblock: the counts of the groups at fragment \d+, which has another structure/],
   },
   {
     title: 'runs of free blocks for which there is no room',

@@ -56,6 +56,12 @@ export class FfsPokes {
       : Number(this.view.getBigInt64(SUPERBLOCK + 1096, this.little)) * this.fragmentBytes;
   }
 
+  /** Says that the counts of the groups are at another fragment. */
+  setCountsAt(fragment: number): void {
+    if (this.version === 1) this.set32(this.superblock(152), fragment);
+    this.view.setBigInt64(this.superblock(1096), BigInt(fragment), this.little);
+  }
+
   inode(id: number): number {
     return this.field(16) * this.fragmentBytes + id * (this.version === 1 ? 128 : 256);
   }

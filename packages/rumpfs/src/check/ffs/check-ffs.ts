@@ -8,6 +8,7 @@ import { FsError } from '../../errors.ts';
 import type { BlockIo } from '../../hypercall/hypercalls.ts';
 import { bytesAt } from '../device.ts';
 import { type CheckReport, Findings, type RepairReport } from '../report.ts';
+import { claimCounts } from './claim-counts.ts';
 import { checkClusterLength } from './cluster-length.ts';
 import { Connector } from './connector.ts';
 import { Claims, type Context } from './context.ts';
@@ -97,7 +98,6 @@ async function checkOnce(
 ): Promise<CheckReport> {
   const image = new FfsImage(bio, geometry);
   const claims = new Claims(geometry.size);
-  claimStructures(geometry, claims);
   const context: Context = {
     geometry,
     image,
@@ -108,6 +108,8 @@ async function checkOnce(
     inodes: new Map(),
     directories: new Map(),
   };
+  claimStructures(geometry, claims);
+  await claimCounts(context);
   await new InodePass(context).run();
   await checkLogFile(context);
   if (await checkRoot(context)) {
@@ -122,14 +124,12 @@ async function checkOnce(
   return found.report('ffs');
 }
 
-/** Claims what no file may have: the boot area, the structures of the groups, and the counts. */
+/** Claims what no file may have: the boot area, and the structures of the groups. */
 function claimStructures(geometry: FfsGeometry, claims: Claims): void {
   for (let group = 0; group < geometry.groups; group += 1) {
     const first = group === 0 ? 0 : geometry.start(group) + geometry.i32(8);
     claims.claim(first, geometry.dataAt(group) - first);
   }
-  const end = geometry.csaddr + Math.ceil(geometry.cssize / geometry.fsize);
-  for (let at = geometry.csaddr; at < end; at += 1) claims.claim(at, 1);
 }
 
 async function markClean(bio: BlockIo): Promise<void> {

@@ -25,6 +25,8 @@ export function recordsOf(
   const view = new DataView(piece.buffer, piece.byteOffset, PIECE_BYTES);
   const records: FfsRecord[] = [];
   for (let offset = 0; offset < PIECE_BYTES; ) {
+    const left = PIECE_BYTES - offset;
+    if (left < HEADER_BYTES) return { records, wrong: `record at ${offset} with ${left} bytes left for it` };
     const length = view.getUint16(offset + 4, geometry.little);
     const lengthAt = geometry.oldDirectories && geometry.little ? 6 : 7;
     const nameLength = view.getUint8(offset + lengthAt);

@@ -6,8 +6,13 @@
  * the wait at once; its own timers come late by that much, and it catches up.
  */
 
-/** Turns in a row in which the guest was idle, before its waits get longer. */
+/** Idle turns after something has happened from outside, before waits get longer. */
 const QUIET_TURNS = 50;
+/**
+ * Idle turns in a row that are enough where the guest was busy by itself only, such as with a timer
+ * that its kernel has each second. A guest that sleeps and works by turns has fewer in a row.
+ */
+const SETTLING_TURNS = 8;
 /** The longest wait of a quiet guest. */
 const QUIET_MS = 40;
 
@@ -18,7 +23,7 @@ export class IdleWaits {
   /** The time to wait when v86 asks for `ms`: 0 to go on at once, or whole milliseconds. */
   next(ms: number): number {
     if (!(ms > 0)) {
-      this.#quiet = 0;
+      this.#quiet = Math.min(this.#quiet, QUIET_TURNS - SETTLING_TURNS);
       return 0;
     }
     this.#quiet++;
