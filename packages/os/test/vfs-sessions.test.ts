@@ -37,7 +37,7 @@ const vfsOf = (tree: string): string =>
     <route> <service name="File_system"> <child name="vfs"/> </service>
       <any-service> <any-child/> <parent/> </any-service> </route> </start>`;
 
-let other: Env | undefined;
+let outsider: Env | undefined;
 
 /** Runs a script with the environment of a component that has vfs for its file system. */
 async function withUser(
@@ -80,26 +80,29 @@ describe('a server behind <fs>', () => {
     }));
 
   test('that is gone: errors, in its part only; all works when it is back', () =>
-    withUser(files(1) + vfsOf('<dir name="m"><ram/></dir> <dir name="o"><fs root="/d"/></dir>'), async (user, it) => {
-      const fs = await FileSystemClient.connect(user);
-      const file = await fs.open('/o/f');
-      const rest = vfsOf('<dir name="m"><ram/></dir> <dir name="o"><fs root="/d"/></dir>');
-      await it.apply(rest);
-      await it.until(async () => (await codeOf(fs.readFile('/o/f', 10))) !== 'succeeded');
-      expect(await codeOf(fs.readFile('/o/f', 10))).toBe('Input_output');
-      expect(await codeOf(file.read(0, new Uint8Array(1)))).toBe('Input_output');
-      expect(await codeOf(fs.writeFile('/o/new', new Uint8Array(1)))).toBe('Input_output');
-      expect(await codeOf(fs.sync())).toBe('Input_output');
-      await fs.writeFile('/m/works', bytesOf('yes'));
-      expect(await read(fs, '/m/works')).toBe('yes');
-      const names: string[] = [];
-      for await (const { name } of fs.readdir('/')) names.push(name);
-      expect(names).toEqual(['m', 'o']);
-      await it.apply(files(5) + rest);
-      await it.until(async () => (await read(fs, '/o/f').catch(() => '')) === '5');
-      await fs.sync();
-      await it.conserved();
-    }));
+    withUser(
+      files(1) + vfsOf('<dir name="m"><ram/></dir> <dir name="o"><fs root="/d"/></dir>'),
+      async (user, it) => {
+        const fs = await FileSystemClient.connect(user);
+        const file = await fs.open('/o/f');
+        const rest = vfsOf('<dir name="m"><ram/></dir> <dir name="o"><fs root="/d"/></dir>');
+        await it.apply(rest);
+        await it.until(async () => (await codeOf(fs.readFile('/o/f', 10))) !== 'succeeded');
+        expect(await codeOf(fs.readFile('/o/f', 10))).toBe('Input_output');
+        expect(await codeOf(file.read(0, new Uint8Array(1)))).toBe('Input_output');
+        expect(await codeOf(fs.writeFile('/o/new', new Uint8Array(1)))).toBe('Input_output');
+        expect(await codeOf(fs.sync())).toBe('Input_output');
+        await fs.writeFile('/m/works', bytesOf('yes'));
+        expect(await read(fs, '/m/works')).toBe('yes');
+        const names: string[] = [];
+        for await (const { name } of fs.readdir('/')) names.push(name);
+        expect(names).toEqual(['m', 'o']);
+        await it.apply(files(5) + rest);
+        await it.until(async () => (await read(fs, '/o/f').catch(() => '')) === '5');
+        await fs.sync();
+        await it.conserved();
+      },
+    ));
 
   test('tells of the changes that others make there', () =>
     withUser(
@@ -112,16 +115,16 @@ describe('a server behind <fs>', () => {
         const fs = await FileSystemClient.connect(user);
         let told = 0;
         await fs.watch('/f', () => told++);
-        await it.until(() => other !== undefined);
-        if (!other) return;
-        const there = await FileSystemClient.connect(other);
+        await it.until(() => outsider !== undefined);
+        if (!outsider) return;
+        const there = await FileSystemClient.connect(outsider);
         await there.withFile('/d/f', { mode: 'write-only' }, (file) => file.write(0, bytesOf('x')));
         await it.until(() => told >= 2);
         expect(await read(fs, '/f')).toBe('x');
       },
       {
         other: component({}, (env) => {
-          other = env;
+          outsider = env;
         }),
       },
     ));
@@ -138,13 +141,22 @@ describe('a block device', () => {
         expect(await fs.stat('/d')).toMatchObject({ type: 'file', sizeBytes: BYTES, unsized: false });
         const model = new Uint8Array(BYTES);
         const file = await fs.open('/d', { mode: 'read-write' });
-        const piece = fc.record({ at: fc.nat(BYTES - 1), length: fc.nat(3000), byte: fc.integer({ min: 1, max: 255 }) });
+        const piece = fc.record({
+          at: fc.nat(BYTES - 1),
+          length: fc.nat(3000),
+          byte: fc.integer({ min: 1, max: 255 }),
+        });
         await fc.assert(
           fc.asyncProperty(fc.array(piece, { maxLength: 6 }), async (pieces) => {
             // Ranges that meet are written one after the other; all others at the same time.
             await Promise.all(
               pieces
-                .map(({ at, length, byte }, index) => ({ at, byte, end: Math.min(BYTES, at + length), index }))
+                .map(({ at, length, byte }, index) => ({
+                  at,
+                  byte,
+                  end: Math.min(BYTES, at + length),
+                  index,
+                }))
                 .filter(({ at, end, index }, _, all) =>
                   all.every((other) => other.index >= index || other.end <= at || other.at >= end),
                 )
@@ -160,7 +172,9 @@ describe('a block device', () => {
             if (!some) return;
             const part = new Uint8Array(some.length);
             const got = await file.read(some.at, part);
-            expect(Buffer.from(part.subarray(0, got)).equals(model.subarray(some.at, some.at + some.length))).toBe(true);
+            expect(
+              Buffer.from(part.subarray(0, got)).equals(model.subarray(some.at, some.at + some.length)),
+            ).toBe(true);
           }),
           { numRuns: propertyRuns(40) },
         );

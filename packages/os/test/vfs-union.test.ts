@@ -47,7 +47,13 @@ function tarPart(number: number, tree: Tree): Part {
     inode++;
     if (typeof entry === 'string')
       return { ...common, type: 'file', inode, content: bytesOf(entry), entries: new Map() };
-    const made: TarNode = { ...common, type: 'directory', inode, content: new Uint8Array(0), entries: new Map() };
+    const made: TarNode = {
+      ...common,
+      type: 'directory',
+      inode,
+      content: new Uint8Array(0),
+      entries: new Map(),
+    };
     for (const [name, below] of Object.entries(entry)) made.entries.set(name, node(below));
     return made;
   };
