@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cannotMount, FuseMount, mountOf } from '../harness/fuse-mount.ts';
 import { systemConfig, Workplace } from '../harness/ginit.ts';
-import { missingOf, runProgram } from '../harness/programs.ts';
+import { runProgram } from '../harness/programs.ts';
 
-const NO_MOUNT = cannotMount() ?? missingOf('tar', 'dd', 'cmp', 'head');
+const NO_MOUNT = cannotMount();
 
 const CONFIG = systemConfig(`
   <start name="disk" ram="8M"> <binary name="ram_block"/>

@@ -190,7 +190,15 @@ test('a newer config keeps what is open in parts that stay, and leaves all if it
   await file.write(0, bytesOf('K'));
   expect(await read(fs, '/b/f')).toBe('Kept');
   expect(await codeOf(zero.read(0, new Uint8Array(1)))).toBe('Unavailable');
+  // Memory that is not in the tree any more is given back.
+  await fs.writeFile('/b/big', new Uint8Array(2 ** 20));
+  const full = await run.account();
+  await run.configure(configOf('<inline name="n">new</inline>'));
+  await expect.poll(() => namesIn(fs, '/')).toEqual(['n']);
+  expect(full.ramUsed - (await run.account()).ramUsed).toBeGreaterThan(2 ** 20);
+  expect(await codeOf(file.read(0, new Uint8Array(1)))).toBe('Unavailable');
+  await file.close();
   await run.configure(configOf('<rom name="none"/>'));
   await expect.poll(() => run.log.join()).toContain('the tree stays as it was');
-  expect(await namesIn(fs, '/')).toEqual(['n', 'b']);
+  expect(await namesIn(fs, '/')).toEqual(['n']);
 });

@@ -122,8 +122,7 @@ async function openRam(env: PartEnv, number: number): Promise<Part> {
   });
   const budget = new Budget(env.pd);
   const files = await RamFileSystem.create(budget, () => clock.now());
-  const close = async (): Promise<void> => budget.give(budget.usedBytes);
-  return partOf(files, { number, isTree: true, sharesSpace: true, close });
+  return partOf(files, { number, isTree: true, sharesSpace: true, close: () => budget.end() });
 }
 
 async function openTar(env: PartEnv, label: string, number: number): Promise<Part> {

@@ -53,6 +53,8 @@ export class SessionNode {
   parent: SessionNode | undefined;
   name: string;
   readonly listings: Listing[] = [];
+  /** One waits for something to read for all who do: those who give up leave none behind. */
+  readable: Promise<void> | undefined;
   /** One at a time looks it up again. */
   readonly healing = new Mutex();
 
@@ -172,7 +174,10 @@ export class SessionFiles implements FileSystemBackend<SessionNode> {
   }
 
   readReady(file: SessionNode): Promise<void> {
-    return this.#with(file, (handle) => this.#client.ready(handle));
+    file.readable ??= this.#with(file, (handle) => this.#client.ready(handle)).finally(() => {
+      file.readable = undefined;
+    });
+    return file.readable;
   }
 
   async truncate(file: SessionNode, sizeBytes: number): Promise<void> {
@@ -314,7 +319,8 @@ export class SessionFiles implements FileSystemBackend<SessionNode> {
           await this.#closeHandle(opened.handle, generation);
           throw fileSystemFailure('Unavailable', 'the server that is back has another file there');
         }
-        node.handle = opened.handle;
+        if (this.#isOf(node, generation)) await this.#closeHandle(opened.handle, generation);
+        else node.handle = opened.handle;
       }
       node.generation = generation;
     } catch (error) {
@@ -345,9 +351,15 @@ export class SessionFiles implements FileSystemBackend<SessionNode> {
     name: string,
   ): Promise<SessionNode> {
     const known = this.#nodes.get(opened.status.inode);
-    if (known && known.type === opened.status.type && known.generation === generation) {
+    if (known && known.type === opened.status.type) {
       known.holds++;
-      await this.#closeHandle(opened.handle, generation);
+      if (this.#isOf(known, generation)) {
+        await this.#closeHandle(opened.handle, generation);
+      } else {
+        // It was open before the server was back.
+        known.handle = opened.handle;
+        known.generation = generation;
+      }
       if (known.parent) await this.#moved(known, parent, name);
       return known;
     }
@@ -355,6 +367,11 @@ export class SessionFiles implements FileSystemBackend<SessionNode> {
     const node = new SessionNode(opened, generation, parent, name);
     this.#nodes.set(node.inode, node);
     return node;
+  }
+
+  /** Whether the node has a handle of this session already. */
+  #isOf(node: SessionNode, generation: number): boolean {
+    return node.generation === generation;
   }
 
   async #moved(node: SessionNode, parent: SessionNode, name: string): Promise<void> {
