@@ -51,8 +51,9 @@ const configOf = (isolation: string): string =>
   ${machine('small', 'v86', '110M', isolation)} ${machine('large', 'qemu', '210M', isolation)}`);
 
 describe.skipIf(lacksQemu !== undefined)(`two guests (${lacksQemu ?? 'with QEMU'})`, () => {
-  test.each(['process', 'thread'])(
+  test.for(['process', 'thread'])(
     'use one folder at once, in a %s each: each sees at once what the other has written, and nothing is lost',
+    { timeout: FETCH_MS + 2 * BOOT_MS },
     async (isolation, context) => {
       skipIfLong(context);
       using place = new Workplace();
@@ -97,6 +98,5 @@ describe.skipIf(lacksQemu !== undefined)(`two guests (${lacksQemu ?? 'with QEMU'
       const lines = await runProgram('debugfs', ['-R', 'cat /lines', disk]);
       expect(lines.stdout.trim().split('\n')).toHaveLength(80);
     },
-    FETCH_MS + 2 * BOOT_MS,
   );
 });
