@@ -44,6 +44,7 @@ const FILES = [
   'packages/block/src/vfs_block/README.md',
   'packages/os/src/ram_fs/README.md',
   'packages/os/src/trace_fs/README.md',
+  'packages/os/src/vfs/README.md',
   'packages/os/src/report_rom/README.md',
   'packages/os/src/rom_filter/README.md',
   'packages/os/src/socket_terminal/README.md',

@@ -109,6 +109,7 @@ export const PACKAGES = [
         'terminal_crosslink',
         'terminal_log',
         'trace_fs',
+        'vfs',
       ].map((name) => ({ entries: () => [`${name}/main`] })),
       // vmm makes pictures of its screen, and serves shared folders with these.
       { entries: () => ['lib/png'] },

@@ -72,6 +72,7 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/scenarios/terminal.test.ts': 'people, programs and sockets at terminals',
   'test/scenarios/trust.test.ts': 'modules of Node, processes and jails',
   'test/scenarios/two-writers.test.ts': 'locks of the kernel',
+  'test/scenarios/vfs.test.ts': "the kernel's FUSE, and tools of the host",
   'test/scenarios/vmm-bios.test.ts': 'the emulator of a processor, which takes the time of the host',
   'test/scenarios/vmm-killed.test.ts': 'the emulator of a processor, which takes the time of the host',
   'test/scenarios/vmm-parallel.test.ts': 'the emulator of a processor, which takes the time of the host',
@@ -87,7 +88,7 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
 };
 
 /** Examples, each with its files; the exit codes of the real and the simulated run are the same. */
-const EXAMPLES = ['hello.xml', 'storage.xml', 'race/fixed.xml'];
+const EXAMPLES = ['hello.xml', 'storage.xml', 'vfs.xml', 'race/fixed.xml'];
 /** Examples that `packages/os/test/rom-scenarios.test.ts` simulates, with several seeds. */
 const ELSEWHERE = ['live-config.xml', 'roms.xml'];
 /**

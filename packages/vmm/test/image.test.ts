@@ -2,7 +2,7 @@
 import { createVdi, openImage } from '@ginit/block/image';
 import { describe, expect, test } from 'vitest';
 import { MemoryDevice } from '../../block/test/image/memory-device.ts';
-import type { RamFileSystem } from '../../os/src/ram_fs/ram-file-system.ts';
+import type { RamFileSystem } from '../../os/src/lib/ram-file-system.ts';
 import { MachineSystem, someFiles } from './machine-system.ts';
 import { Program } from './tiny-guest.ts';
 

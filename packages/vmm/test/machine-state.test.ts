@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { rejected } from '@ginit/core/block';
 import { RamDisk } from '../../block/src/ram_block/ram-disk.ts';
-import type { RamFileSystem } from '../../os/src/ram_fs/ram-file-system.ts';
+import type { RamFileSystem } from '../../os/src/lib/ram-file-system.ts';
 import { MachineSystem, someFiles } from './machine-system.ts';
 import { Program } from './tiny-guest.ts';
 

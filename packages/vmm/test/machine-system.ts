@@ -24,7 +24,7 @@ import { KeptMachines } from '../../core/src/supervisor/kept-machines.ts';
 import { TimerSession } from '../../core/src/supervisor/timer-session.ts';
 import { Budget } from '../../rumpfs/src/tmpfs-server.ts';
 import { RAM_FS_CONFIG } from '../../os/src/ram_fs/content.ts';
-import { RamFileSystem } from '../../os/src/ram_fs/ram-file-system.ts';
+import { RamFileSystem } from '../../os/src/lib/ram-file-system.ts';
 import vmm from '../src/main.ts';
 
 const TIMEOUT_MS = 20_000;

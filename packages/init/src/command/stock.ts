@@ -41,6 +41,7 @@ const STOCK: Readonly<Record<string, string>> = {
   socket_terminal: '@ginit/os/socket_terminal',
   terminal_crosslink: '@ginit/os/terminal_crosslink',
   terminal_log: '@ginit/os/terminal_log',
+  vfs: '@ginit/os/vfs',
   vfs_block: '@ginit/block/vfs_block',
   vmm: '@ginit/vmm',
 };

@@ -7,6 +7,8 @@ export interface OpenedFile {
   readonly kind: 'file';
   readonly node: Node;
   readonly writeable: boolean;
+  /** Of a file without a size, its own: whoever waits for the file is woken when it is closed. */
+  readonly handle: number | undefined;
 }
 
 /** An open directory, whose entries are read in batches. */

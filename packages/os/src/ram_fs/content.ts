@@ -1,7 +1,8 @@
 /** The config of `ram_fs`, and the making of the files that it lists. */
 import { type Env, Rom, RomClient, RpcError } from '@ginit/core';
 import { attribute, type ConfigNode, type ConfigOf, element, enclosing } from '@ginit/core/config';
-import { FILE_SYSTEM_POLICY_ELEMENTS, type FileSystemBackend, NAME_BYTES_MAX } from '@ginit/core/file_system';
+import { FILE_SYSTEM_POLICY_ELEMENTS, type FileSystemBackend } from '@ginit/core/file_system';
+import { checkedName } from '../lib/entry-name.ts';
 import { inlineText } from '../lib/inline-text.ts';
 import { FsError, type Vnode } from '@ginit/rumpfs/tmpfs-server';
 
@@ -121,11 +122,4 @@ async function romContent(env: ContentEnv, label: string): Promise<Uint8Array> {
   } finally {
     await env.close(rom);
   }
-}
-
-/** A name of one component. */
-function checkedName(name: string, node: ConfigNode): string {
-  const isName = name !== '' && name !== '.' && name !== '..' && !name.includes('/');
-  if (isName && new TextEncoder().encode(name).length <= NAME_BYTES_MAX) return name;
-  throw node.errorAt(`"${name}" is no name of a file: 1 to ${NAME_BYTES_MAX} bytes, without "/"`, 'name');
 }

@@ -4,7 +4,7 @@
 import type { Env } from '@ginit/core';
 import { Budget, CoarseClock } from '@ginit/rumpfs/tmpfs-server';
 import { type ContentEnv, fillWithContent } from './content.ts';
-import { RamFileSystem } from './ram-file-system.ts';
+import { RamFileSystem } from '../lib/ram-file-system.ts';
 
 /** Makes the file system that the config describes. Throws a `ConfigError` at what cannot be. */
 export async function startRamFileSystem(

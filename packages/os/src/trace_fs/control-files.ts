@@ -3,7 +3,7 @@ import { hasCode, RpcError } from '@ginit/core';
 import { parseBytes } from '@ginit/core/config';
 import type { FileSystemErrorCode } from '@ginit/core/file_system';
 import { chromeTrace, type TracedComponent } from '@ginit/core/trace';
-import { fileSystemFailure } from './failure.ts';
+import { fileSystemFailure } from '../lib/file-system-failure.ts';
 import type { TracedSubject } from './traced-subject.ts';
 
 /** A file with content of its own making. */

@@ -10,7 +10,7 @@ import {
   type BackendStatus,
   tellChanged,
 } from '@ginit/core/file_system';
-import { fileSystemFailure } from './failure.ts';
+import { fileSystemFailure } from '../lib/file-system-failure.ts';
 import type { TraceDirectory, TraceFile, TraceNode } from './trace-nodes.ts';
 import { type TraceTree, WRITTEN_BYTES_MAX } from './trace-tree.ts';
 

@@ -79,6 +79,13 @@ export class Budget implements Memory {
     }
   }
 
+  /** Gives everything back to the account. Nothing is taken any more. */
+  async end(): Promise<void> {
+    const allocations = this.#allocations.splice(0);
+    this.#chargedBytes = 0;
+    for (const { number } of allocations) await this.#account.free(number);
+  }
+
   async #grow(missing: number): Promise<void> {
     const grown = Math.max(missing, STEP_BYTES, Math.floor(this.#chargedBytes / 2));
     if (await this.#allocate(grown)) return;

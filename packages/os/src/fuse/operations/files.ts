@@ -1,7 +1,14 @@
 /** Open files: CREATE, OPEN, READ, WRITE, RELEASE, FSYNC. */
+import type { OpenMode } from '@ginit/core/file_system';
 import { ERRNO, Refused } from '../errno.ts';
 import type { Node } from '../nodes.ts';
-import { OPEN_ACCESS_MASK, OPEN_FLAG, OPEN_READ_ONLY, OPEN_TRUNCATE } from '../protocol/constants.ts';
+import {
+  OPEN_ACCESS_MASK,
+  OPEN_FLAG,
+  OPEN_READ_ONLY,
+  OPEN_TRUNCATE,
+  OPEN_WRITE_ONLY,
+} from '../protocol/constants.ts';
 import { Message } from '../protocol/message.ts';
 import { exact, type Served } from '../served.ts';
 import { make } from './names.ts';
@@ -16,8 +23,15 @@ async function openNode(served: Served, node: Node, flags: number): Promise<numb
       served.changes++;
       node.status = await served.client.setAttributes(handle, { sizeBytes: 0 });
     }
-    return served.open.add({ kind: 'file', node, writeable: writes });
+    const own = node.status.unsized ? await served.client.open(handle, modeOf(flags)) : undefined;
+    return served.open.add({ kind: 'file', node, writeable: writes, handle: own });
   });
+}
+
+function modeOf(flags: number): OpenMode {
+  const access = flags & OPEN_ACCESS_MASK;
+  if (access === OPEN_READ_ONLY) return 'read-only';
+  return access === OPEN_WRITE_ONLY ? 'write-only' : 'read-write';
 }
 
 /**
@@ -31,22 +45,43 @@ function close(served: Served, number: number): void {
   const { node } = opened;
   if (opened.kind === 'file') {
     if (opened.writeable && node.opens === 0 && !node.isGhost) served.handles.drop(node);
+    if (opened.handle !== undefined) served.client.close(opened.handle).catch(() => {});
     return;
   }
   // The kernel does not wait for this, and a server that is gone has closed everything.
   if (opened.handle !== undefined) served.client.close(opened.handle).catch(() => {});
 }
 
-/** `fuse_open_out`. */
-function writeOpened(into: Message, number: number): void {
-  into.u64(number).u32(OPEN_FLAG.keepCache).u32(0);
+/** `fuse_open_out`. The kernel must not believe the size of what has none, nor keep any of it. */
+function writeOpened(into: Message, number: number, node: Node): void {
+  into
+    .u64(number)
+    .u32(node.status.unsized ? OPEN_FLAG.direct : OPEN_FLAG.keepCache)
+    .u32(0);
+}
+
+/**
+ * Reads what is at hand of a file without a size; if that is nothing, waits until there is
+ * something.
+ */
+async function readUnsized(
+  served: Served,
+  handle: number,
+  offset: number,
+  into: Uint8Array,
+): Promise<number> {
+  const piece = into.subarray(0, served.client.packetBytes);
+  const got = await served.client.read(handle, offset, piece);
+  if (got > 0) return got;
+  await served.client.ready(handle);
+  return served.client.read(handle, offset, piece);
 }
 
 export const open: Operation = async (served, request, exchange) => {
   const node = served.nodes.get(request.node);
   const number = await openNode(served, node, request.u32());
   const answer = new Message(16);
-  writeOpened(answer, number);
+  writeOpened(answer, number, node);
   if (!exchange.answer(answer.bytes)) close(served, number);
 };
 
@@ -58,7 +93,7 @@ export const create: Operation = async (served, request, exchange) => {
   const { node, answer } = await make(served, request, { parent, name }, { type: 'file', mode });
   try {
     const number = await openNode(served, node, flags & ~OPEN_TRUNCATE);
-    writeOpened(answer, number);
+    writeOpened(answer, number, node);
     if (exchange.answer(answer.bytes)) return;
     close(served, number);
   } catch (error) {
@@ -69,10 +104,14 @@ export const create: Operation = async (served, request, exchange) => {
 };
 
 export const read: Operation = async (served, request, exchange) => {
-  const { node } = served.open.file(request.u64());
+  const { node, handle: own } = served.open.file(request.u64());
   const offset = exact(request.u64());
   const size = Math.min(request.u32(), served.transferBytesMax);
   const into = new Uint8Array(size);
+  if (own !== undefined) {
+    exchange.answer(into.subarray(0, await readUnsized(served, own, offset, into)));
+    return;
+  }
   await served.using(node, async (handle) => {
     let done = 0;
     while (done < size) {

@@ -63,7 +63,7 @@ export const INIT_FLAG = {
 } as const;
 
 /** Answers to OPEN and OPENDIR. */
-export const OPEN_FLAG = { keepCache: 1 << 1, cacheDirectory: 1 << 3 } as const;
+export const OPEN_FLAG = { direct: 1 << 0, keepCache: 1 << 1, cacheDirectory: 1 << 3 } as const;
 
 /** Which attributes SETATTR sets. */
 export const SETATTR = {
@@ -96,6 +96,7 @@ export const MODE_TYPE_MASK = 0o170000;
 /** Flags of open(2) on Linux, as most processors have them. */
 export const OPEN_ACCESS_MASK = 3;
 export const OPEN_READ_ONLY = 0;
+export const OPEN_WRITE_ONLY = 1;
 export const OPEN_TRUNCATE = 0o1000;
 
 /** The number of the root. */
