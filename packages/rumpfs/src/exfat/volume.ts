@@ -33,11 +33,6 @@ export class Volume extends ClusterVolume {
   readonly geometry: Geometry;
   readonly fat: FatTable;
   writeable = false;
-  /**
-   * How often it was begun to make everything durable, and the last time of these that has ended.
-   */
-  flushes = 0;
-  #durableFlush = 0;
   readonly #flags: VolumeFlags;
   #structures: VolumeStructures | undefined = undefined;
   #wasClean = true;
@@ -91,16 +86,8 @@ export class Volume extends ClusterVolume {
     }
   }
 
-  override async flush(): Promise<void> {
-    this.flushes += 1;
-    const mine = this.flushes;
+  protected override async flushAll(): Promise<void> {
     await this.cache.flushDurably();
-    this.#durableFlush = Math.max(this.#durableFlush, mine);
-  }
-
-  /** Whether what was changed when there had been so many flushes is durable. */
-  isDurable(flushes: number): boolean {
-    return this.#durableFlush > flushes;
   }
 
   /** Leaves the volume as clean as it was found, or marked if something was wrong with it. */

@@ -48,6 +48,11 @@ export abstract class ClusterVolume implements ChainVolume {
   readonly #departuresMax: number;
   readonly #oneSync = new Mutex(WAITERS);
   readonly #told = new Set<string>();
+  /**
+   * How often it was begun to make everything durable, and the last time of these that has ended.
+   */
+  #flushes = 0;
+  #durableFlush = 0;
   #modified = false;
   #modifying: Promise<void> | undefined = undefined;
   #damaged = false;
@@ -72,8 +77,8 @@ export abstract class ClusterVolume implements ChainVolume {
   protected abstract get free(): FreeMap;
   /** Reads the part of the FAT that was missing. Rejects with `InputOutput`. */
   abstract readFat(): Promise<void>;
-  /** Makes everything durable that is dirty, and frees nothing. */
-  abstract flush(): Promise<void>;
+  /** Makes everything durable that is dirty. */
+  protected abstract flushAll(): Promise<void>;
   /** Says on the device, durably, that the volume is in use. */
   protected abstract markInUse(): Promise<void>;
   /** Brings what the volume says of itself up to date; a flush follows. */
@@ -174,6 +179,24 @@ export abstract class ClusterVolume implements ChainVolume {
     } finally {
       this.#oneSync.release();
     }
+  }
+
+  /** Makes everything durable that is dirty, and frees nothing. */
+  async flush(): Promise<void> {
+    this.#flushes += 1;
+    const mine = this.#flushes;
+    await this.flushAll();
+    this.#durableFlush = Math.max(this.#durableFlush, mine);
+  }
+
+  /** How often it was begun to make everything durable. */
+  get flushes(): number {
+    return this.#flushes;
+  }
+
+  /** Whether what was changed when there had been so many flushes is durable. */
+  isDurable(flushes: number): boolean {
+    return this.#durableFlush > flushes;
   }
 
   async #flush(): Promise<void> {

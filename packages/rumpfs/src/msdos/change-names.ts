@@ -1,7 +1,7 @@
 import { FsError } from '../errors.ts';
 import type { EntryName } from '../vnode/names.ts';
 import { ENTRY_BYTES } from './boot-sector.ts';
-import type { Directory, ListedEntry } from './directory.ts';
+import type { ListedEntry } from './directory.ts';
 import { ATTRIBUTE } from '../fat/attribute.ts';
 import { ClusterRun } from '../fat/cluster-run.ts';
 import { toDosTime } from '../fat/dos-time.ts';
@@ -100,30 +100,33 @@ export async function moveNode(
     await target.store(slot, source.fields);
     nodes.unlink(replaced);
   }
-  await orderMove(volume, target, [firstSlot, slot], directoryOf(from), old);
+  await orderMove(volume, to, { firstSlot, slot }, from, old);
   await directoryOf(from).remove(old);
   nodes.move(source, { parent: to, slot, position });
   if (source.isDirectory && from !== to) await setParent(source, to, nodes.root);
 }
 
 /**
- * Makes sure that what is in slots of one directory is durable before an entry of another is
+ * Makes sure that a new entry is durable, and everything that leads to it, before the old one is
  * changed.
  */
 async function orderMove(
   volume: Volume,
-  to: Directory,
-  slots: readonly number[],
-  from: Directory,
+  to: NodeState,
+  slots: { readonly firstSlot: number; readonly slot: number },
+  from: NodeState,
   old: ListedEntry,
 ): Promise<void> {
-  const { cache } = volume;
-  for (const slot of slots) {
-    const first = await to.blockOf(slot);
-    for (const other of [old.firstSlot, old.slot]) {
-      if (cache.orderNames(first, await from.blockOf(other))) continue;
-      await volume.fat.mirror();
-      await cache.flushDurably();
+  const before = await directoryOf(to).blocksUpTo(slots.firstSlot, slots.slot + 1);
+  for (let node = to; node.place !== undefined; node = node.place.parent) {
+    const { firstSlot, slot } = await entryOf(volume, node.place.parent, node);
+    before.push(...(await directoryOf(node.place.parent).blocksUpTo(firstSlot, slot + 1)));
+  }
+  const behind = await directoryOf(from).blocksOf(old.firstSlot, old.slot + 1);
+  for (const first of before) {
+    for (const then of behind) {
+      if (volume.cache.orderNames(first, then)) continue;
+      await volume.flush();
       return;
     }
   }

@@ -53,6 +53,11 @@ export class Directory {
   readonly #fixed: boolean;
   readonly #slotsPerBlock: number;
   readonly #index: LazyIndex<SlotIndex>;
+  /**
+   * The first slot that was put in use at the end and is not durable, and the flushes before that.
+   */
+  #extendedFrom = 0;
+  #extendedAt = -1;
 
   /**
    * @param fixed whether it is the root directory of FAT12 or FAT16, which has a place of its own
@@ -213,6 +218,23 @@ export class Directory {
     return this.#blockAt(Math.floor(slot / this.#slotsPerBlock));
   }
 
+  /** The blocks that slots are in, of which the last is before `end`. */
+  async blocksOf(slot: number, end: number): Promise<number[]> {
+    const blocks: number[] = [];
+    const first = slot - (slot % this.#slotsPerBlock);
+    for (let at = first; at < end; at += this.#slotsPerBlock) blocks.push(await this.blockOf(at));
+    return blocks;
+  }
+
+  /**
+   * The blocks that must be on the device for an entry to be found there: its own, and those before
+   * them since the last sync, which said that the directory ended there.
+   */
+  async blocksUpTo(slot: number, end: number): Promise<number[]> {
+    const extended = !this.#volume.isDurable(this.#extendedAt) && this.#extendedFrom < slot;
+    return this.blocksOf(extended ? this.#extendedFrom : slot, end);
+  }
+
   dropIndex(): void {
     this.#index.drop();
   }
@@ -303,6 +325,8 @@ export class Directory {
       const block = await this.blockOf(slot);
       const buffer = this.#volume.cache.peek(block) ?? (await this.#volume.cache.read(block));
       if (buffer.bytes[(slot % this.#slotsPerBlock) * ENTRY_BYTES] !== SLOT_END) continue;
+      if (this.#volume.isDurable(this.#extendedAt)) this.#extendedFrom = slot;
+      this.#extendedAt = this.#volume.flushes;
       if ((await this.#tryBlockAt(Math.floor(end / this.#slotsPerBlock))) < 0) return;
       await this.#change(end, (next, within) => {
         next.bytes[within] = SLOT_END;

@@ -69,7 +69,7 @@ export class Volume extends ClusterVolume {
     return this.fat.readMissing();
   }
 
-  override async flush(): Promise<void> {
+  protected override async flushAll(): Promise<void> {
     await this.fat.mirror();
     await this.cache.flushDurably();
   }
