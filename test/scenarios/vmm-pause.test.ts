@@ -29,12 +29,16 @@ async function lateMs(person: SerialPerson): Promise<number> {
 /** Pauses the machine for a minute. */
 async function pauseAndLook(place: Workplace, system: GinitRun, socket: string): Promise<void> {
   const person = new SerialPerson(place.path(socket));
+  await person.run('dmesg -n 7');
   expect(await lateMs(person)).toBeLessThan(LATE_MS);
   expect(await place.run('vm', 'pause', 'vmm')).toMatchObject({ code: 0, stderr: '' });
   await sleep(PAUSED_MS);
   expect(await place.run('vm', 'resume', 'vmm')).toMatchObject({ code: 0, stderr: '' });
   await sleep(LATE_MS);
+  // What the kernel says of its pause must not stand behind a prompt.
+  person.type('\n');
   expect(await lateMs(person)).toBeLessThan(LATE_MS);
+  expect(await person.run('dmesg')).not.toMatch(/lockup|stall|unstable/);
   system.child.kill('SIGTERM');
   expect((await system.finished).code).toBe(0);
   expect(await system.leftOver()).toEqual([]);

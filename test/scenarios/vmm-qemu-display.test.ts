@@ -27,7 +27,13 @@ const YELLOW = 0xffff57;
 const BLUE = 0x0000a8;
 
 /** A machine whose files are ROM modules of their last names. */
-function systemWith(roms: readonly string[], machine: string, starts = '', routes = ''): string {
+function systemWith(
+  roms: readonly string[],
+  machine: string,
+  starts = '',
+  routes = '',
+  isolation = 'process',
+): string {
   const all = (form: (name: string, path: string) => string): string =>
     roms.map((path) => form(basename(path), path)).join(' ');
   return systemConfig(`
@@ -40,7 +46,7 @@ function systemWith(roms: readonly string[], machine: string, starts = '', route
       <config> <policy label_prefix="vmm" listen="unix:serial.sock"/> </config>
     </start>
     ${starts}
-    <start name="vmm" ram="150M"> <exit propagate="yes"/>
+    <start name="vmm" ram="150M" isolation="${isolation}"> <exit propagate="yes"/>
       <host> <program path="${QEMU}"/> </host>
       <config engine="qemu"> ${machine} <display framebuffer="no" input="no"/> <control/> </config>
       <route>
@@ -103,14 +109,17 @@ function tinyGuest(): Uint8Array {
 describe.skipIf(lacksQemu !== undefined)(
   `a machine on QEMU with a screen (${lacksQemu ?? 'installed'})`,
   () => {
-    test(
-      'shows text and graphics, and hears its keyboard',
-      async () => {
+    test.each(['process', 'thread'])(
+      'shows text and graphics, and hears its keyboard, in a %s',
+      async (isolation) => {
         using place = new Workplace();
         process.env['GINIT_RUNTIME_DIR'] = place.path('s');
         try {
           place.write('guest', tinyGuest());
-          const system = await started(place, systemWith(['guest'], '<multiboot rom="guest"/> <serial/>'));
+          const system = await started(
+            place,
+            systemWith(['guest'], '<multiboot rom="guest"/> <serial/>', '', '', isolation),
+          );
           const [operator, person] = [new Operator(place), new SerialPerson(place.path('serial.sock'))];
           await person.until(/text/);
           const text = await operator.picture();

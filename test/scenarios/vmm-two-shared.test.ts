@@ -12,9 +12,9 @@ import { BOOT_MS, SerialPerson } from '../harness/serial-person.ts';
 const GUEST = 'debian-i686';
 
 /** A machine on an engine, with a share that it may write. */
-function machine(name: string, engine: 'v86' | 'qemu', ram: string): string {
+function machine(name: string, engine: 'v86' | 'qemu', ram: string, isolation: string): string {
   const grant = engine === 'qemu' ? `<host> <program path="${QEMU}"/> </host>` : '';
-  return `<start name="${name}" ram="${ram}"> <binary name="vmm"/> ${grant}
+  return `<start name="${name}" ram="${ram}" isolation="${isolation}"> <binary name="vmm"/> ${grant}
     <config engine="${engine}">
       <kernel rom="linux"/> <initrd rom="initrd"/>
       <cmdline>console=ttyS0 quiet noisapnp cryptomgr.notests no_timer_check</cmdline>
@@ -30,7 +30,8 @@ function machine(name: string, engine: 'v86' | 'qemu', ram: string): string {
   </start>`;
 }
 
-const CONFIG = systemConfig(`
+const configOf = (isolation: string): string =>
+  systemConfig(`
   <start name="roms" ram="32M"> <binary name="host_rom"/> <provides> <service name="ROM"/> </provides>
     <host> <file path="${GUEST}/linux"/> <file path="${GUEST}/initrd"/> </host>
     <config interval_ms="60000"> <rom name="linux" file="${GUEST}/linux"/> <rom name="initrd" file="${GUEST}/initrd"/> </config>
@@ -47,12 +48,13 @@ const CONFIG = systemConfig(`
     <config> <default-policy writeable="yes"/> </config>
     <route> <service name="Block"> <child name="disk"/> </service> <any-service> <parent/> </any-service> </route>
   </start>
-  ${machine('small', 'v86', '110M')} ${machine('large', 'qemu', '210M')}`);
+  ${machine('small', 'v86', '110M', isolation)} ${machine('large', 'qemu', '210M', isolation)}`);
 
 describe.skipIf(lacksQemu !== undefined)(`two guests (${lacksQemu ?? 'with QEMU'})`, () => {
-  test(
-    'use one folder at once: each sees at once what the other has written, and nothing is lost',
-    async (context) => {
+  test.for(['process', 'thread'])(
+    'use one folder at once, in a %s each: each sees at once what the other has written, and nothing is lost',
+    { timeout: FETCH_MS + 2 * BOOT_MS },
+    async (isolation, context) => {
       skipIfLong(context);
       using place = new Workplace();
       const fetch = ['guests', 'fetch', GUEST, '--into', place.directory];
@@ -60,7 +62,7 @@ describe.skipIf(lacksQemu !== undefined)(`two guests (${lacksQemu ?? 'with QEMU'
       if (fetched.status !== 0) context.skip(`the guest is not to be had: ${fetched.text}`);
       const disk = place.path('disk.img');
       await mustRun('mke2fs', ['-q', '-t', 'ext2', disk, '32M']);
-      place.write('config.xml', CONFIG);
+      place.write('config.xml', configOf(isolation));
       const system = new GinitRun(['config.xml'], place.directory, GINIT, '', 2 * BOOT_MS);
       await system.until('[init -> small] v86');
       await system.until('[init -> large] QEMU');
@@ -96,6 +98,5 @@ describe.skipIf(lacksQemu !== undefined)(`two guests (${lacksQemu ?? 'with QEMU'
       const lines = await runProgram('debugfs', ['-R', 'cat /lines', disk]);
       expect(lines.stdout.trim().split('\n')).toHaveLength(80);
     },
-    FETCH_MS + 2 * BOOT_MS,
   );
 });

@@ -76,6 +76,7 @@ const REAL_ONLY: Readonly<Record<string, string>> = {
   'test/scenarios/vmm-bios.test.ts': 'the emulator of a processor, which takes the time of the host',
   'test/scenarios/vmm-killed.test.ts': 'the emulator of a processor, which takes the time of the host',
   'test/scenarios/vmm-parallel.test.ts': 'the emulator of a processor, which takes the time of the host',
+  'test/scenarios/vmm-pause.test.ts': 'the emulator of a processor, which takes the time of the host',
   'test/scenarios/vmm-qemu-display.test.ts': 'programs of the host',
   'test/scenarios/vmm-qemu-state.test.ts': 'programs of the host',
   'test/scenarios/vmm-qemu.test.ts': 'programs of the host',

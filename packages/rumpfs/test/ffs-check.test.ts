@@ -348,6 +348,11 @@ const DEFECTS: readonly Defect[] = [
     found: [/^damage: superblock: the counts of the groups at fragment \d+, which has another structure/],
   },
   {
+    title: 'structures of groups that are too small',
+    make: (pokes) => pokes.set32(pokes.superblock(160), 520),
+    found: [/^damage: superblock: groups have structures of 520 bytes, which their maps do not fit into/],
+  },
+  {
     title: 'runs of free blocks for which there is no room',
     make: (pokes) => pokes.set32(pokes.superblock(1316), 0x20_0010),
     found: [/^damage: superblock: runs of up to 2097168 free blocks are counted, more than groups have/],

@@ -9,11 +9,11 @@ import type { BlockIo } from '../../hypercall/hypercalls.ts';
 import { bytesAt } from '../device.ts';
 import { type CheckReport, Findings, type RepairReport } from '../report.ts';
 import { claimCounts } from './claim-counts.ts';
-import { checkClusterLength } from './cluster-length.ts';
 import { Connector } from './connector.ts';
 import { Claims, type Context } from './context.ts';
 import { checkDirectories } from './directory-pass.ts';
 import { type FfsGeometry, readGeometry } from './geometry.ts';
+import { checkGroupRoom } from './group-room.ts';
 import { checkGroups } from './group-pass.ts';
 import { FfsImage } from './image.ts';
 import { InodePass } from './inode-pass.ts';
@@ -117,7 +117,7 @@ async function checkOnce(
     const connector = new Connector(context);
     await checkTree(context, connector);
     await checkLinks(context, connector);
-    await checkClusterLength(context);
+    await checkGroupRoom(context);
     await checkGroups(context);
   }
   if (mends) await image.write();

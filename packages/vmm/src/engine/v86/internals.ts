@@ -175,6 +175,11 @@ export interface V86Cpu {
   svga_allocate_dest_buffer(pixels: number): number;
   svga_mark_dirty(): void;
   get_seg_cs(): number;
+  /** Puts the counter of time stamps into `current_tsc`. */
+  store_current_tsc(): void;
+  set_tsc(low: number, high: number): void;
+  /** Two halves, the lower one first. */
+  readonly current_tsc: Uint32Array;
   update_state_flags(): void;
   reboot_internal(): void;
   is_memory_zeroed(address: number, length: number): boolean | number;
@@ -221,6 +226,8 @@ const FUNCTIONS = [
   'set_jit_config',
   'get_seg_cs',
   'update_state_flags',
+  'store_current_tsc',
+  'set_tsc',
   'reboot_internal',
   'is_memory_zeroed',
   'pack_memory',
@@ -277,6 +284,7 @@ const OBJECTS = [
   'devices.ps2.kbd_buffer',
   'devices.ps2.mouse_buffer',
   'wasm_memory',
+  'current_tsc',
   'devices.pit.counter_start_time',
   'cr',
   'protected_mode',

@@ -155,6 +155,8 @@ class V86Engine implements EmbeddedEngine {
   readonly #counts: RequestCounts;
   readonly #turns: TurnCounts;
   #devices = 0;
+  /** The counter of time stamps of a machine that stands still. */
+  #pausedAt: Uint32Array | undefined = undefined;
 
   constructor(emulator: V86, { images, counts, screen }: EmulatorParts, events: EngineEvents) {
     this.#emulator = emulator;
@@ -296,23 +298,41 @@ class V86Engine implements EmbeddedEngine {
   }
 
   run(): void {
+    this.#turnBackTime();
+    this.#pausedAt = undefined;
     void this.#emulator.run();
   }
 
   pause(): void {
+    if (this.#pausedAt === undefined) {
+      const { cpu } = this.#loop;
+      cpu.store_current_tsc();
+      this.#pausedAt = cpu.current_tsc.slice();
+    }
     void this.#emulator.stop();
+  }
+
+  /**
+   * The processor's counter of time stamps follows the host's clock. For a guest that was paused it
+   * goes on from where it stood, or its kernel takes the pause for a processor that was stuck.
+   */
+  #turnBackTime(): void {
+    const [low, high] = this.#pausedAt ?? [];
+    if (low !== undefined && high !== undefined) this.#loop.cpu.set_tsc(low, high);
   }
 
   /** It stands still at once; what its disks have not answered is known elsewhere. */
   async standsStill(): Promise<void> {}
 
   async save(into: StateSink): Promise<void> {
+    this.#turnBackTime();
     const serialInput = this.#loop.cpu.devices.uart0.input.slice();
     await saveV86(this.#loop, { serialInput, power: this.#power.state }, into);
   }
 
   async restore(from: StateSource): Promise<void> {
     const beside = await restoreV86(this.#loop, from);
+    this.#pausedAt = undefined;
     // The state has a counter of its own.
     this.#turns.wasSet();
     try {
