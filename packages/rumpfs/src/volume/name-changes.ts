@@ -87,6 +87,8 @@ export abstract class NameChanges<
       await fill(inode);
       await this.storeFilled(directory, inode);
       await directory.directory.insert(place, name.bytes, inode.id, type);
+      // What moves into a new directory needs the name of that, too.
+      if (type === 'directory') await this.#named(inode, directory, place);
     } catch (error) {
       inode.linkCount = 0;
       await this.destroyNew(directory, inode, nowMs);
@@ -108,7 +110,7 @@ export abstract class NameChanges<
     await this.#changeLinks(target, 1, nowMs);
     try {
       await directory.directory.insert(place, name.bytes, inode.id, inode.type);
-      inode.nameBlock = await directory.directory.blockOf(place);
+      await this.#named(inode, directory, place);
     } catch (error) {
       await this.#changeLinks(target, -1, nowMs);
       throw error;
@@ -192,22 +194,31 @@ export abstract class NameChanges<
     try {
       if (replaced === undefined) await to.directory.insert(place, toName.bytes, id, type);
       else await to.directory.setTarget(place, id, type);
-      source.inode.nameBlock = await to.directory.blockOf(place);
+      await this.#named(source.inode, to, place);
     } catch (error) {
       await this.#changeLinks(source, -1, nowMs);
       throw error;
     }
   }
 
+  /** Notes where the newest name of an inode is. */
+  async #named(inode: Inode, { inode: within, directory }: Open, place: Place): Promise<void> {
+    inode.nameBlock = await directory.blockOf(place);
+    inode.nameIn = within;
+  }
+
   /**
    * Takes a name of an inode out. The newest of its other names is brought to the device before
-   * that.
+   * that, with those of all directories that lead there.
    */
   async #removeName(directory: Open, place: Place, name: EntryName, inode: Inode): Promise<void> {
     const { cache } = directory.parts.volume;
     const block = await directory.directory.blockOf(place);
-    const ordered = inode.nameBlock === 0 || cache.orderNames(inode.nameBlock, block);
-    if (!ordered) await cache.flushDurably();
+    for (let at: VolumeInode | undefined = inode; at !== undefined; at = at.nameIn) {
+      if (at.nameBlock === 0 || cache.orderNames(at.nameBlock, block)) continue;
+      await cache.flushDurably();
+      break;
+    }
     await directory.directory.remove(place, name.bytes);
   }
 

@@ -44,6 +44,8 @@ export abstract class VolumeInode implements Leaver {
   madeAfterPasses = -1;
   /** The buffer of a directory with the newest name that it got in this mount; 0 for none. */
   nameBlock = 0;
+  /** That directory. */
+  nameIn: VolumeInode | undefined = undefined;
 
   constructor(id: number) {
     this.id = id;
