@@ -57,6 +57,9 @@ function configOf(version) {
 `;
 }
 
+/** So often it is looked whether what is more at the end stays so. */
+const LOOKS = 10;
+
 /** What a system holds at this moment. */
 function holdingsOf(system) {
   const processes = system.processes();
@@ -112,7 +115,16 @@ export async function reconfigureOften(times, say = () => {}) {
       if (version % ROUND !== 0 || (version !== warm && version !== last && version % 1000 !== 0)) continue;
       // What the last version has ended may take a moment to be gone.
       await new Promise((resolve) => setTimeout(resolve, 2000));
-      const holdings = holdingsOf(system);
+      let holdings = holdingsOf(system);
+      // What is lost stays lost; what is passing is not there at each of several looks.
+      for (
+        let looks = 1;
+        first && version === last && looks < LOOKS && growth(first, holdings).length > 0;
+        looks++
+      ) {
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+        holdings = holdingsOf(system);
+      }
       say(`${version} of ${last}: ${JSON.stringify(holdings)}`);
       if (version === warm) first = holdings;
       if (version === last) return { versions: last, first, last: holdings, grown: growth(first, holdings) };

@@ -105,6 +105,8 @@ function makeTree(path: string): void {
   for (const [name, seconds] of [
     ['note.txt', 1_000_000_000],
     ['sub/large', 1_234_567_890],
+    ['sub/empty', 1_300_000_000],
+    ['holes', 1_400_000_000],
     ['sub', 1_500_000_000],
   ] as const) {
     utimesSync(join(path, name), seconds, seconds);
