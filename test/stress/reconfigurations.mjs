@@ -81,6 +81,18 @@ function growth(first, last) {
 }
 
 /**
+ * What a system holds at the end. What is lost stays lost; what is passing is not there at each of
+ * several looks.
+ */
+async function restingHoldings(system, first) {
+  for (let looks = 1; ; looks++) {
+    const holdings = holdingsOf(system);
+    if (looks === LOOKS || growth(first, holdings).length === 0) return holdings;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
+/**
  * Runs it, at least two rounds. The result has the first and the last holdings, and what has grown
  * between them; the first are taken after a tenth of the versions, when all code has run.
  */
@@ -115,16 +127,7 @@ export async function reconfigureOften(times, say = () => {}) {
       if (version % ROUND !== 0 || (version !== warm && version !== last && version % 1000 !== 0)) continue;
       // What the last version has ended may take a moment to be gone.
       await new Promise((resolve) => setTimeout(resolve, 2000));
-      let holdings = holdingsOf(system);
-      // What is lost stays lost; what is passing is not there at each of several looks.
-      for (
-        let looks = 1;
-        first && version === last && looks < LOOKS && growth(first, holdings).length > 0;
-        looks++
-      ) {
-        await new Promise((resolve) => setTimeout(resolve, 1000));
-        holdings = holdingsOf(system);
-      }
+      const holdings = version === last ? await restingHoldings(system, first) : holdingsOf(system);
       say(`${version} of ${last}: ${JSON.stringify(holdings)}`);
       if (version === warm) first = holdings;
       if (version === last) return { versions: last, first, last: holdings, grown: growth(first, holdings) };
