@@ -153,6 +153,7 @@ describe.skipIf(NO_MOUNT !== undefined)(`programs on a mounted ext2 ${NO_MOUNT ?
       const more = [
         '--verify=crc32c',
         '--verify_fatal=1',
+        '--verify_state_save=0',
         '--fallocate=none',
         '--ioengine=psync',
         '--end_fsync=1',
