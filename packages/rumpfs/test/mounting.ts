@@ -90,6 +90,12 @@ export class Mounted {
     return this.at(path, (directory, name) => this.mount.removeDirectory(directory, name));
   }
 
+  link(path: string, other: string): Promise<void> {
+    return this.with(path, (target) =>
+      this.at(other, (directory, name) => this.mount.link(directory, name, target)),
+    );
+  }
+
   rename(path: string, other: string): Promise<void> {
     return this.at(path, (directory, name) =>
       this.at(other, (toDirectory, toName) => this.mount.rename(directory, name, toDirectory, toName)),

@@ -6,6 +6,7 @@ import type { Journal } from '../jbd2/journal.ts';
 import { Changes } from '../volume/changes.ts';
 import { Complaints } from '../volume/complaints.ts';
 import { type Departure, Departures } from '../volume/departures.ts';
+import { RecentNames } from '../volume/recent-names.ts';
 import { INCOMPATIBLE_FEATURE, READ_ONLY_FEATURE } from './features.ts';
 import { fileBytesMax, SMALL_FILE_BYTES_MAX } from './file-size.ts';
 import { Groups } from './groups.ts';
@@ -31,6 +32,7 @@ export class Volume {
   readonly cache: BufferCache;
   readonly frees: PendingFrees;
   readonly departures = new Departures<Inode>();
+  readonly recentNames = new RecentNames();
   readonly writeable: boolean;
   readonly blockSizeBytes: number;
   readonly pointersPerBlock: number;
@@ -62,13 +64,14 @@ export class Volume {
     this.#complaints = new Complaints(superblock.formatName, (line) => hypercalls.console(line));
     const summary = new Summary(this);
     this.#summary = summary;
-    const { frees, departures, journalling } = this;
+    const { frees, departures, recentNames, journalling } = this;
     this.#changes = new Changes({
       memoryBytes: hypercalls.memoryBytes,
       unitsPerGroup: superblock.blocksPerGroup,
       cache,
       frees,
       departures,
+      recentNames,
       journalling: journalling && { gate: journalling.gate, log: journalling.journal },
       stamp: () => summary.stamp(),
       markInUse: () => this.#markInUse(),

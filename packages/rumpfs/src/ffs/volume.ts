@@ -4,6 +4,7 @@ import type { Hypercalls } from '../hypercall/hypercalls.ts';
 import { Changes } from '../volume/changes.ts';
 import { Complaints } from '../volume/complaints.ts';
 import { type Departure, Departures } from '../volume/departures.ts';
+import { RecentNames } from '../volume/recent-names.ts';
 import type { Inode } from './inode.ts';
 import { writeFirst } from './first-writes.ts';
 import { Groups } from './groups.ts';
@@ -24,6 +25,7 @@ export class Volume {
   readonly cache: BufferCache;
   readonly frees: PendingFrees;
   readonly departures = new Departures<Inode>();
+  readonly recentNames = new RecentNames();
   readonly writeable: boolean;
   /** The log; undefined where changes are made durable by the order of their writes. */
   readonly journalling: Journalling | undefined;
@@ -48,13 +50,14 @@ export class Volume {
     this.journalling = parts.writeable ? openLog(this, parts.recovered) : undefined;
     const summary = new Summary(this);
     this.#summary = summary;
-    const { groups, frees, departures, journalling } = this;
+    const { groups, frees, departures, recentNames, journalling } = this;
     this.#changes = new Changes({
       memoryBytes,
       unitsPerGroup: superblock.fragmentsPerGroup,
       cache,
       frees,
       departures,
+      recentNames,
       journalling,
       stamp: () => summary.stamp(),
       markInUse: () => this.#markInUse(),

@@ -5,6 +5,7 @@ import type { MetadataLog } from '../buffer/metadata-log.ts';
 import { FsError } from '../errors.ts';
 import { WAITERS } from '../hypercall/waiters.ts';
 import type { Departure, Departures, Leaver } from './departures.ts';
+import type { RecentNames } from './recent-names.ts';
 
 /** The budget has room for one departed node for this many bytes; with more, callers wait. */
 const BYTES_PER_DEPARTURE = 4096;
@@ -41,6 +42,7 @@ export interface ChangeParts<Inode extends Leaver> {
   readonly cache: BufferCache;
   readonly frees: PendingFrees;
   readonly departures: Departures<Inode>;
+  readonly recentNames: RecentNames;
   readonly journalling: ChangeLog | undefined;
   /** Sets the time that the format's own structures get with the next pass. */
   stamp(): Promise<void>;
@@ -164,7 +166,7 @@ export class Changes<Inode extends Leaver> {
     const { journalling, frees, cache } = this.#parts;
     if (journalling === undefined) frees.take();
     await this.#parts.stamp();
-    await cache.flushDurably();
+    await this.#parts.recentNames.settle(() => cache.flushDurably());
     if (journalling === undefined) frees.release();
   }
 

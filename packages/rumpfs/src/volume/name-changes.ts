@@ -202,9 +202,11 @@ export abstract class NameChanges<
   }
 
   /** Notes where the newest name of an inode is. */
-  async #named(inode: Inode, { inode: within, directory }: Open, place: Place): Promise<void> {
-    inode.nameBlock = await directory.blockOf(place);
-    inode.nameIn = within;
+  async #named(inode: Inode, { inode: within, directory, parts }: Open, place: Place): Promise<void> {
+    const { cache, recentNames } = parts.volume;
+    if (cache.log !== undefined) return;
+    if (recentNames.full) await recentNames.settle(() => cache.flushDurably());
+    recentNames.note(inode.id, await directory.blockOf(place), within.id);
   }
 
   /**
@@ -212,11 +214,11 @@ export abstract class NameChanges<
    * that, with those of all directories that lead there.
    */
   async #removeName(directory: Open, place: Place, name: EntryName, inode: Inode): Promise<void> {
-    const { cache } = directory.parts.volume;
+    const { cache, recentNames } = directory.parts.volume;
     const block = await directory.directory.blockOf(place);
-    for (let at: VolumeInode | undefined = inode; at !== undefined; at = at.nameIn) {
-      if (at.nameBlock === 0 || cache.orderNames(at.nameBlock, block)) continue;
-      await cache.flushDurably();
+    for (const before of recentNames.blocksOf(inode.id)) {
+      if (cache.orderNames(before, block)) continue;
+      await recentNames.settle(() => cache.flushDurably());
       break;
     }
     await directory.directory.remove(place, name.bytes);

@@ -2,12 +2,14 @@ import type { BufferCache } from '../buffer/buffer-cache.ts';
 import type { FsError } from '../errors.ts';
 import type { NodeType } from '../vnode/attributes.ts';
 import type { Departures } from './departures.ts';
+import type { RecentNames } from './recent-names.ts';
 import type { VolumeInode } from './volume-inode.ts';
 
 /** A mounted volume as the operations on its inodes see it. */
 export interface InodeVolume<Inode extends VolumeInode> {
   readonly cache: BufferCache;
   readonly departures: Departures<Inode>;
+  readonly recentNames: RecentNames;
   /** Carries out an operation that modifies the file system. */
   change<Result>(action: () => Promise<Result>): Promise<Result>;
   /** The error for a structure that contradicts the format. */

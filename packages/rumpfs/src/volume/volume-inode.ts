@@ -42,10 +42,6 @@ export abstract class VolumeInode implements Leaver {
   lingering = false;
   /** The passes of write-back that had begun when it was made; -1 for one from the device. */
   madeAfterPasses = -1;
-  /** The buffer of a directory with the newest name that it got in this mount; 0 for none. */
-  nameBlock = 0;
-  /** That directory. */
-  nameIn: VolumeInode | undefined = undefined;
 
   constructor(id: number) {
     this.id = id;
