@@ -243,3 +243,14 @@ describe('a terminal', () => {
       expect(await fs.stat('/zero')).toMatchObject({ unsized: true });
     }));
 });
+
+test('what is imported has an end: files without a size are not copied', () =>
+  withUser(
+    `<start name="files" ram="8M"> <binary name="vfs"/> <provides> <service name="File_system"/> </provides>
+       <config> <vfs> <zero/> <inline name="f">content</inline> </vfs> <default-policy/> </config> </start>
+     ${vfsOf('<ram/> <inline name="zero">there</inline> <import overwrite="yes"> <fs/> </import>')}`,
+    async (user) => {
+      const fs = await FileSystemClient.connect(user);
+      expect([await read(fs, '/f'), await read(fs, '/zero')]).toEqual(['content', 'there']);
+    },
+  ));

@@ -95,7 +95,9 @@ class Copying {
 
   /** A file that is there keeps what it is, but for its content; anything else is made anew. */
   async #replace(node: VfsNode, to: VfsNode, name: string, there: VfsNode): Promise<void> {
+    const { unsized } = await this.#source.status(node);
     if (node.type === 'file' && there.type === 'file') {
+      if (unsized === true) return;
       await this.#target.truncate(there, 0);
       return this.#copyContent(node, there);
     }
@@ -110,8 +112,8 @@ class Copying {
       await this.#target.release(await this.#target.createSymlink(to, name, target, status));
       return;
     }
-    // Devices of an archive are nothing here.
-    if (node.type !== 'file') return;
+    // Devices of an archive are nothing here, and a file without a size may have no end.
+    if (node.type !== 'file' || status.unsized === true) return;
     const made = await this.#target.createFile(to, name, status);
     try {
       await this.#copyContent(node, made);

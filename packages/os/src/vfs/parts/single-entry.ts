@@ -4,11 +4,10 @@ import {
   type BackendSpace,
   type BackendStatus,
   type FileSystemBackend,
-  type FileSystemErrorCode,
   NAME_BYTES_MAX,
 } from '@ginit/core/file_system';
-import { codeOf, fileSystemFailure } from '../../lib/file-system-failure.ts';
-import { refuseChange } from './read-only.ts';
+import { fileSystemFailure } from '../../lib/file-system-failure.ts';
+import { UnchangingTree } from './read-only.ts';
 
 /** A file of some kind. */
 export interface SingleFile {
@@ -41,7 +40,7 @@ export type SingleNode =
   | { readonly type: 'symlink'; readonly target: string };
 
 /** A directory with one entry. */
-export class SingleEntry implements FileSystemBackend<SingleNode> {
+export class SingleEntry extends UnchangingTree implements FileSystemBackend<SingleNode> {
   readonly root: SingleNode = { type: 'directory' };
   /** Nothing is made or removed in it; the file itself may be written. */
   readonly writeable = false;
@@ -51,6 +50,7 @@ export class SingleEntry implements FileSystemBackend<SingleNode> {
 
   /** `madeMs` is the time that it shows. */
   constructor(name: string, content: SingleContent, madeMs: number) {
+    super();
     this.#name = name;
     this.#madeMs = madeMs;
     this.#entry =
@@ -63,10 +63,6 @@ export class SingleEntry implements FileSystemBackend<SingleNode> {
   get entry(): SingleNode {
     return this.#entry;
   }
-
-  hold(): void {}
-
-  async release(): Promise<void> {}
 
   status(node: SingleNode): BackendStatus {
     const times = { modifiedMs: this.#madeMs, accessedMs: this.#madeMs, changedMs: this.#madeMs };
@@ -132,14 +128,6 @@ export class SingleEntry implements FileSystemBackend<SingleNode> {
     return { entries: [{ name: this.#name, id: ENTRY_INODE, type }], nextCursor: undefined };
   }
 
-  createFile = refuseChange;
-  createDirectory = refuseChange;
-  createSymlink = refuseChange;
-  link = refuseChange;
-  unlink = refuseChange;
-  removeDirectory = refuseChange;
-  rename = refuseChange;
-
   async sync(): Promise<void> {
     if (this.#entry.type === 'file') await this.#entry.file.sync?.();
   }
@@ -147,10 +135,6 @@ export class SingleEntry implements FileSystemBackend<SingleNode> {
   space(): BackendSpace {
     const nothing = { totalBytes: 0, freeBytes: 0, totalNodes: 0, freeNodes: 0 };
     return { ...nothing, blockBytes: BLOCK_BYTES, nameBytesMax: NAME_BYTES_MAX };
-  }
-
-  errorCode(error: unknown): FileSystemErrorCode | undefined {
-    return codeOf(error);
   }
 }
 

@@ -4,30 +4,26 @@ import {
   type BackendSpace,
   type BackendStatus,
   type FileSystemBackend,
-  type FileSystemErrorCode,
   NAME_BYTES_MAX,
 } from '@ginit/core/file_system';
 import { copyInto } from '@ginit/core/packet-stream';
-import { codeOf, fileSystemFailure } from '../../lib/file-system-failure.ts';
-import { refuseChange } from '../parts/read-only.ts';
+import { fileSystemFailure } from '../../lib/file-system-failure.ts';
+import { refuseChange, UnchangingTree } from '../parts/read-only.ts';
 import type { TarNode, TarTree } from './tar-tree.ts';
 
 const BLOCK_BYTES = 512;
 
 /** The files of an archive. */
-export class TarFiles implements FileSystemBackend<TarNode> {
+export class TarFiles extends UnchangingTree implements FileSystemBackend<TarNode> {
   readonly writeable = false;
   readonly root: TarNode;
   readonly #tree: TarTree;
 
   constructor(tree: TarTree) {
+    super();
     this.#tree = tree;
     this.root = tree.root;
   }
-
-  hold(): void {}
-
-  async release(): Promise<void> {}
 
   status(node: TarNode): BackendStatus {
     const { type, inode, links, mode, uid, gid, modifiedMs, content, target } = node;
@@ -78,13 +74,6 @@ export class TarFiles implements FileSystemBackend<TarNode> {
   write = refuseChange;
   append = refuseChange;
   truncate = refuseChange;
-  createFile = refuseChange;
-  createDirectory = refuseChange;
-  createSymlink = refuseChange;
-  link = refuseChange;
-  unlink = refuseChange;
-  removeDirectory = refuseChange;
-  rename = refuseChange;
 
   async sync(): Promise<void> {}
 
@@ -98,9 +87,5 @@ export class TarFiles implements FileSystemBackend<TarNode> {
       blockBytes: BLOCK_BYTES,
       nameBytesMax: NAME_BYTES_MAX,
     };
-  }
-
-  errorCode(error: unknown): FileSystemErrorCode | undefined {
-    return codeOf(error);
   }
 }
