@@ -1,4 +1,7 @@
-/** Closing sessions when the parent has no room for one more call: later, and never not at all. */
+/**
+ * Closing sessions when the parent has no room for one more call: later, and never not at all. And
+ * requests that nobody has refused.
+ */
 import { expect, test } from 'vitest';
 import { capabilityFor } from '../src/capability/capability.ts';
 import { nothing, RpcError, rpc, session } from '../src/index.ts';
@@ -18,6 +21,8 @@ class Family {
   readonly closed: number[] = [];
   /** Codes that the next closings are answered with. */
   readonly refusals: string[] = [];
+  /** Codes that the next requests are answered with. */
+  readonly answers: string[] = [];
   readonly #upgrades: (() => void)[] = [];
   readonly #pair: Pair;
   readonly client: SessionClient;
@@ -28,7 +33,11 @@ class Family {
       ...uniformParent(async () => {
         throw new Error('not asked for here');
       }),
-      session: () => ({ session: someSession(this.#pair.server.export(Den, this.#den), 'den') }),
+      session: () => {
+        const refusal = this.answers.shift();
+        if (refusal !== undefined) throw new RpcError(refusal, 'by the parent');
+        return { session: someSession(this.#pair.server.export(Den, this.#den), 'den') };
+      },
       upgrade: () => new Promise((resolve) => this.#upgrades.push(() => resolve(undefined))),
       close: (id) => {
         const refusal = this.refusals.shift();
@@ -112,5 +121,21 @@ test('after any other error of the parent there is no session left to close', as
   const den = await family.client.connect(Den, {});
   family.refusals.push('DENIED');
   await expect(family.client.close(den)).rejects.toMatchObject({ code: 'DENIED' });
+  expect(family.client.ids).toEqual([]);
+});
+
+test('a session that was lost on its way is told from one that was refused', async () => {
+  const family = new Family();
+  const opening = (code: string): Promise<unknown> => {
+    family.answers.push(code);
+    return family.client.connect(Den, { label: 'a' });
+  };
+  // The parent had it, and could not pass it on: its server has ended meanwhile.
+  await expect(opening('Revoked')).rejects.toMatchObject({
+    code: 'PeerGone',
+    executed: 'maybe',
+    message: 'Den session "a": by the parent',
+  });
+  await expect(opening('DENIED')).rejects.toMatchObject({ code: 'DENIED' });
   expect(family.client.ids).toEqual([]);
 });

@@ -359,6 +359,8 @@ function endUse(open: OpenSession): void {
 function sessionError(service: string, label: string, error: unknown): Error {
   if (!(error instanceof RpcError)) return error instanceof Error ? error : new Error(String(error));
   if (error.code === 'PeerGone') return error;
+  // Nobody has refused it: whoever served the session was gone before the answer was given on.
+  if (error.code === 'Revoked') return new PeerGone(`${service} session "${label}": ${error.message}`);
   const code = toSessionErrorCode(error.code);
   const reason = error.message === code ? '' : `: ${error.message}`;
   const kept = error instanceof SessionError ? error.kept : undefined;
